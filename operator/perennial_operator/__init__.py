@@ -1,0 +1,1 @@
+"""Perennial control plane: one level-triggered loop that observes, plans and applies."""

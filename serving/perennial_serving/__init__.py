@@ -1,0 +1,1 @@
+"""Everything that runs in the serving image: fetch, predictor and jobs."""

@@ -1,0 +1,1 @@
+"""What the serving image and the operator agree on; standard library only."""
