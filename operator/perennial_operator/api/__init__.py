@@ -1,0 +1,1 @@
+"""What users write and read: kinds, fields, names, conditions and reasons. Pure data."""
