@@ -1,0 +1,1 @@
+"""Addresses of Pods and local ports of Services."""

@@ -1,0 +1,110 @@
+"""A local port for every TCP port of every Service; the numbers are kept in a file.
+
+The file maps "namespace/name" to {"port": local port}; it is replaced as a whole.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from perennial_sandbox.node.network.backends import Backend, backends_of, ports_of
+from perennial_sandbox.node.network.proxy import Proxy
+from perennial_sandbox.node.pods.objects import Json, name_of, namespace_of
+
+_log = logging.getLogger(__name__)
+_HOST = "127.0.0.1"
+_Slot = tuple[str, str]  # service key, port
+
+
+class Services:
+    """Keeps one listener per Service port."""
+
+    def __init__(self, file: Path, pods: Callable[[], list[Json]]) -> None:
+        """Remember the ports of an earlier life of the node."""
+        self._file = file
+        self._pods = pods
+        self._recorded = _read(file)
+        self._known: dict[str, Json] = {}
+        self._proxies: dict[_Slot, Proxy] = {}
+        self._changed = asyncio.Event()
+
+    def replace_all(self, things: list[Json]) -> None:
+        """Take the list of all Services."""
+        self._known = {_key(one): one for one in things}
+        self._changed.set()
+
+    def changed(self, thing: Json) -> None:
+        """Take a Service that is new or changed."""
+        self._known[_key(thing)] = thing
+        self._changed.set()
+
+    def deleted(self, thing: Json) -> None:
+        """Take a Service that is gone."""
+        self._known.pop(_key(thing), None)
+        self._changed.set()
+
+    async def serve_forever(self) -> None:
+        """Open and close listeners as Services come and go."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await self._adjust()
+
+    async def _adjust(self) -> None:
+        wanted = {
+            (key, str(port["port"]))
+            for key, service in self._known.items()
+            for port in ports_of(service)
+        }
+        for slot in set(self._proxies) - wanted:
+            self._proxies.pop(slot).close()
+        for slot in sorted(wanted - set(self._proxies)):
+            await self._open(slot)
+        kept = {slot: port for slot, port in self._recorded.items() if slot in wanted}
+        if kept != self._recorded or not self._file.exists():
+            self._recorded = kept
+            _write(self._file, kept)
+
+    async def _open(self, slot: _Slot) -> None:
+        proxy = Proxy(lambda: self._backends(slot))
+        try:
+            port = await proxy.listen(_HOST, self._recorded.get(slot, 0))
+        except OSError as error:
+            _log.warning("port of %s is taken, choosing another: %s", slot[0], error)
+            port = await proxy.listen(_HOST, 0)
+        self._proxies[slot] = proxy
+        if self._recorded.get(slot) != port:
+            self._recorded[slot] = port
+            _write(self._file, self._recorded)
+
+    def _backends(self, slot: _Slot) -> list[Backend]:
+        key, number = slot
+        service = self._known.get(key)
+        ports = ports_of(service) if service else ()
+        for port in ports:
+            if service and str(port["port"]) == number:
+                return backends_of(service, port, self._pods())
+        return []
+
+
+def _key(service: Json) -> str:
+    return f"{namespace_of(service)}/{name_of(service)}"
+
+
+def _read(file: Path) -> dict[_Slot, int]:
+    try:
+        found = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return {(key, port): local for key, ports in found.items() for port, local in ports.items()}
+
+
+def _write(file: Path, recorded: dict[_Slot, int]) -> None:
+    content: dict[str, dict[str, int]] = {}
+    for (key, port), local in sorted(recorded.items()):
+        content.setdefault(key, {})[port] = local
+    new = file.with_name(file.name + ".new")
+    new.write_text(json.dumps(content, indent=1) + "\n")
+    new.replace(file)

@@ -1,0 +1,1 @@
+"""Processes of containers: how they start, end, are found again, and what memory they use."""

@@ -1,0 +1,161 @@
+"""Starts a container's process below a small shell, finds it again, and ends it.
+
+The shell is the leader of a session of its own, so it outlives the node's process, and it writes
+the exit code to a file, so the code outlives it as well.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from perennial_sandbox.node.processes import records
+
+_SCRIPT = """
+folder=$1; shift
+echo $$ >"$folder/shim" || exit 1
+# The node gave this run up before it began.
+[ -e "$folder/exit" ] && exit 1
+# A handler, unlike an ignored signal, is not inherited: the process keeps its default actions.
+trap : HUP INT TERM
+"$@" &
+child=$!
+echo "$child" >"$folder/pid.new" && mv "$folder/pid.new" "$folder/pid"
+wait "$child"; code=$?
+while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done
+# A signal may have interrupted the wait in which the process ended; its code is still kept.
+wait "$child" 2>/dev/null; last=$?
+[ "$last" -eq 127 ] || code=$last
+echo "$code" >"$folder/exit.new" && mv "$folder/exit.new" "$folder/exit"
+# Whatever the process left behind ends with it.
+kill -KILL 0
+"""
+_START_FAILED = 128
+_KILLED = 137
+
+
+class Shims:
+    """The shims of this node's containers; tells when one ends."""
+
+    def __init__(self) -> None:
+        """Know no shim yet."""
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._handles: dict[int, int] = {}
+
+    def start(self, record: records.Record, ended: Callable[[], None]) -> bool:
+        """Start a run; False if it cannot start, which is then written as its end."""
+        launch = record.launch
+        problem = _start_problem(launch)
+        if problem:
+            records.note_cause(record.folder, "StartError", problem)
+            records.end(record.folder, _START_FAILED)
+            return False
+        with record.log.open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603 - running what the Pod says is the purpose
+                ["/bin/sh", "-c", _SCRIPT, "sh", str(record.folder), *launch.argv],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=launch.directory,
+                env=dict(launch.environment),
+                start_new_session=True,
+            )
+        self._children[process.pid] = process
+        self._watch(process.pid, ended)
+        return True
+
+    def adopt(self, record: records.Record, ended: Callable[[], None]) -> None:
+        """Watch a run of an earlier life of the node; one that vanished is settled."""
+        shim = running_shim(record.folder)
+        if shim is None or (record.folder / "exit").exists():
+            settle(record)
+        else:
+            self._watch(shim, ended)
+
+    def close(self) -> None:
+        """Stop watching; the processes go on."""
+        for pid in list(self._handles):
+            self._unwatch(pid)
+
+    def _watch(self, pid: int, ended: Callable[[], None]) -> None:
+        try:
+            handle = os.pidfd_open(pid)
+        except ProcessLookupError:
+            asyncio.get_running_loop().call_soon(ended)
+            return
+        self._handles[pid] = handle
+        asyncio.get_running_loop().add_reader(handle, self._ended, pid, ended)
+
+    def _ended(self, pid: int, ended: Callable[[], None]) -> None:
+        self._unwatch(pid)
+        if process := self._children.pop(pid, None):
+            process.wait()
+        ended()
+
+    def _unwatch(self, pid: int) -> None:
+        handle = self._handles.pop(pid)
+        asyncio.get_running_loop().remove_reader(handle)
+        os.close(handle)
+
+
+def settle(record: records.Record) -> None:
+    """Write the end of a run that is over without an exit code: it was killed from outside."""
+    if (record.folder / "exit").exists():
+        return
+    message = "the process vanished without an exit code"
+    records.note_cause(record.folder, "ContainerStatusUnknown", message)
+    records.end(record.folder, _KILLED)
+    # A shim that began in this very moment does not go on.
+    kill(record.folder)
+
+
+def running_shim(folder: Path) -> int | None:
+    """Return the shim's process id if it still runs this very run."""
+    pid = records.process_id(folder, "shim")
+    if pid is None:
+        return None
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    return pid if os.fsencode(folder) in words else None
+
+
+def terminate(folder: Path) -> bool:
+    """Ask the container's process to end; False if it has no process to ask (yet)."""
+    pid = records.process_id(folder, "pid")
+    if pid is None or running_shim(folder) is None:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    return True
+
+
+def kill(folder: Path) -> None:
+    """End the container's process and all its descendants now; the shim writes the exit code."""
+    shim = running_shim(folder)
+    if shim is None:
+        return
+    try:
+        members = psutil.Process(shim).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return
+    for member in members:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+
+
+def _start_problem(launch: records.Launch) -> str:
+    program = launch.argv[0] if launch.argv else ""
+    if not Path(launch.directory).is_dir():
+        return f"the working directory {launch.directory} does not exist"
+    found = shutil.which(program, path=launch.environment.get("PATH", ""))
+    if found or (program and Path(launch.directory, program).is_file()):
+        return ""
+    return f'exec: "{program}": executable file not found in $PATH'

@@ -1,0 +1,1 @@
+"""Drives one Pod: its containers, probes, volumes and status."""
