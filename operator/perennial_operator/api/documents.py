@@ -68,6 +68,8 @@ def _load(hint: Any, value: Any) -> Any:  # noqa: ANN401  # follows the annotati
         return _load(inner, value)
     if origin is tuple:
         return tuple(_load(arguments[0], each) for each in value)
+    if origin is Mapping:
+        return {key: _load(arguments[1], each) for key, each in value.items()}
     if is_dataclass(hint) and isinstance(hint, type):
         return load(hint, value)
     return value
