@@ -1,0 +1,1 @@
+"""Finds the real Kubernetes programs, or gets them: downloaded and checked, or built."""
