@@ -9,6 +9,8 @@ from perennial_sandbox.node.cluster import kubeconfig, registration
 from perennial_sandbox.node.cluster.api_client import ApiClient
 from perennial_sandbox.node.cluster.events import Events
 from perennial_sandbox.node.cluster.follow import follow
+from perennial_sandbox.node.kubelet_api import certificate
+from perennial_sandbox.node.kubelet_api.server import KubeletServer
 from perennial_sandbox.node.network.addresses import Addresses
 from perennial_sandbox.node.network.services import Services
 from perennial_sandbox.node.pods.facts import CONFIG_MAP, SECRET, Source
@@ -85,7 +87,8 @@ async def _work(tools: Tools, registry: PodRegistry) -> None:
     settings, client = tools.settings, tools.client
     services = Services(settings.services_file, registry.pods)
     own = {"fieldSelector": f"spec.nodeName={settings.node_name}"}
-    about = registration.Self(settings.node_name, HOST_ADDRESS, None, tools.capacity)
+    port = settings.kubelet_port if settings.kubelet_client_ca else None
+    about = registration.Self(settings.node_name, HOST_ADDRESS, port, tools.capacity)
     config_maps = SourceChanges(CONFIG_MAP, registry)
     secrets = SourceChanges(SECRET, registry)
     async with asyncio.TaskGroup() as group:
@@ -95,5 +98,18 @@ async def _work(tools: Tools, registry: PodRegistry) -> None:
         group.create_task(follow(client, "/api/v1/configmaps", config_maps, names_only=True))
         group.create_task(follow(client, "/api/v1/secrets", secrets, names_only=True))
         group.create_task(services.serve_forever())
+        group.create_task(_serve_logs(settings, registry))
         group.create_task(tools.events.send_forever())
         group.create_task(memory_guard.guard_forever(registry.drivers))
+
+
+async def _serve_logs(settings: NodeSettings, registry: PodRegistry) -> None:
+    """Serve logs to the API server; without a way to recognize it, to nobody."""
+    if settings.kubelet_client_ca is None:
+        return
+    file = settings.directory / "kubelet.pem"
+    context = certificate.server_context(
+        file, settings.node_name, client_ca=settings.kubelet_client_ca
+    )
+    server = KubeletServer(registry)
+    await server.serve_forever(HOST_ADDRESS, settings.kubelet_port, context=context)

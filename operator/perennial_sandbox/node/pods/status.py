@@ -60,6 +60,12 @@ def status_of(pod: Json, situation: Situation) -> Json:
     return status
 
 
+def recorded_statuses(pod: Json) -> dict[str, Json]:
+    """Return the recorded status of each container by name."""
+    groups = ("initContainerStatuses", "containerStatuses")
+    return {one["name"]: one for group in groups for one in at(pod, "status", group) or ()}
+
+
 def differs(recorded: Json, status: Json) -> bool:
     """Tell whether the recorded status lacks something of the wanted one."""
     rest = {key: value for key, value in status.items() if key != "conditions"}

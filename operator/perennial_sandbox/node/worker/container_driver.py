@@ -7,7 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from perennial_sandbox.node import clock
-from perennial_sandbox.node.pods.objects import Json
+from perennial_sandbox.node.kubelet_api.server import LogFile
+from perennial_sandbox.node.pods import status
+from perennial_sandbox.node.pods.objects import Json, at
 from perennial_sandbox.node.pods.plan import Container
 from perennial_sandbox.node.pods.states import ContainerState, Exit, Waiting
 from perennial_sandbox.node.processes import records, shim
@@ -74,11 +76,17 @@ class ContainerDriver:
             return None
         return records.process_id(self._record.folder, "shim")
 
-    def log(self, *, previous: bool) -> Path | None:
-        """Return the log file of the current or the previous run."""
-        folders = records.runs_in(self._place.folder)
-        wanted = 2 if previous else 1
-        return folders[-wanted] / "log" if len(folders) >= wanted else None
+    def find_log(self, pod: Json, *, previous: bool) -> LogFile | None:
+        """Return the log of the run that the Pod's status shows as the current or last one."""
+        recorded = status.recorded_statuses(pod).get(self.container.name, {})
+        shown = at(recorded, "lastState", "terminated") if previous else recorded
+        number = str(at(shown, "containerID") or "").rpartition("/")[2]
+        if not number:
+            return None
+        return LogFile(
+            self._place.folder / number / "log",
+            is_running=lambda: self.state.is_running and str(self.state.run) == number,
+        )
 
     def adopt(self, recorded: Json | None) -> None:
         """Take over the runs of an earlier life of the node."""

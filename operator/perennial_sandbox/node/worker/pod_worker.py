@@ -16,7 +16,6 @@ from perennial_sandbox.node.pods import lifecycle, status
 from perennial_sandbox.node.pods.facts import Source
 from perennial_sandbox.node.pods.objects import (
     Json,
-    at,
     is_deleting,
     is_finished,
     name_of,
@@ -110,16 +109,16 @@ class PodWorker:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         host = self._plan.uses_host_network
         self._address = HOST_ADDRESS if host else self._tools.addresses.take(self._folder)
-        recorded = {
-            one["name"]: one
-            for group in ("initContainerStatuses", "containerStatuses")
-            for one in at(self.pod, "status", group) or ()
-        }
+        recorded = status.recorded_statuses(self.pod)
         for container in self._plan.containers:
             place = self._place(container.name)
             driver = ContainerDriver(container, place, self._tools)
             driver.adopt(recorded.get(container.name))
             self._drivers[container.name] = driver
+        if any(driver.state.was_run for driver in self._drivers.values()):
+            # Volumes exist, but may have grown old while the node was away.
+            self._is_prepared = True
+            self._sources_changed.set()
 
     def _place(self, container: str) -> Place:
         def tell(kind: str, reason: str, message: str) -> None:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from perennial_sandbox.node.kubelet_api.server import LogFile
 from perennial_sandbox.node.pods.facts import Source
 from perennial_sandbox.node.pods.objects import Json, name_of, namespace_of, uid_of
 from perennial_sandbox.node.processes import records, shim
@@ -36,11 +37,13 @@ class PodRegistry:
         for worker in self._workers.values():
             yield from worker.drivers.values()
 
-    def driver(self, namespace: str, pod: str, container: str) -> ContainerDriver | None:
-        """Find a container by names."""
+    def find_log(self, names: tuple[str, str, str], *, previous: bool) -> LogFile | None:
+        """Find the log of the run that the Pod's status shows."""
+        namespace, pod, container = names
         for worker in self._workers.values():
             if (namespace_of(worker.pod), name_of(worker.pod)) == (namespace, pod):
-                return worker.drivers.get(container)
+                driver = worker.drivers.get(container)
+                return driver.find_log(worker.pod, previous=previous) if driver else None
         return None
 
     def replace_all(self, things: list[Json]) -> None:

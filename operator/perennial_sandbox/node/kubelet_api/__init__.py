@@ -1,0 +1,1 @@
+"""The part of the kubelet's API that the API server calls: logs of containers."""
