@@ -5,7 +5,7 @@ A dimension of -1 is free; axis 0 is the row axis.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -26,6 +26,7 @@ TASK_CLASSIFICATION = "classification"
 TASK_REGRESSION = "regression"
 
 FREE = -1
+_MATRIX_RANK = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class _TensorDocument(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _SignatureDocument(msgspec.Struct, forbid_unknown_fields=True):
-    v: int
+    v: Literal[1]
     inputs: list[_TensorDocument]
     outputs: list[_TensorDocument]
     task: str = ""
@@ -91,9 +92,8 @@ def parse_signature(text: bytes) -> Signature:
     try:
         document = msgspec.json.decode(text, type=_SignatureDocument)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _invalid("it is not of the documented form") from error
-    if document.v != 1:
-        raise _invalid("only v = 1 is known")
+        finding = "it is not of the documented form"
+        raise _invalid(finding) from error
     signature = Signature(
         inputs=tuple(_spec(tensor) for tensor in document.inputs),
         outputs=tuple(_spec(tensor) for tensor in document.outputs),
@@ -164,7 +164,7 @@ def _spec_finding(spec: TensorSpec) -> str:
         return "has an unknown datatype"
     if not spec.shape or any(size < FREE for size in spec.shape):
         return "has an impossible shape; -1 marks a free dimension"
-    if spec.columns and (len(spec.shape) != 2 or spec.shape[1] != len(spec.columns)):
+    if spec.columns and (len(spec.shape) != _MATRIX_RANK or spec.shape[1] != len(spec.columns)):
         return "has not one column name for each column"
     if len(set(spec.columns)) != len(spec.columns):
         return "has a column name twice"

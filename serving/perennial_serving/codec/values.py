@@ -19,6 +19,7 @@ from perennial_serving.contract.results import Reason
 from perennial_serving.errors import Invalid
 
 _EXACT_FLOAT = 2**53
+_OPEN = ord("[")
 _INDEX = re.compile(r"\[(\d+)\]")
 _ELEMENTS: dict[str, Any] = {"BOOL": bool, "BYTES": str}
 
@@ -97,7 +98,7 @@ def _depth(data: bytes | list[Any]) -> int:
     depth = 0
     if isinstance(data, bytes):
         for byte in data:
-            if byte == 0x5B:
+            if byte == _OPEN:
                 depth += 1
             elif byte not in b" \t\r\n":
                 break

@@ -27,7 +27,6 @@ from perennial_serving.runtime.manifest import (
 )
 from perennial_serving.runtime.model import Model
 
-_SUFFIX = ".partial"
 _PICKLES = (b"\x80", b"\x78", b"\x1f\x8b", b"BZ", b"\xfd7zXZ", b"\x5d\x00", b"\x04\x22\x4d\x18")
 _FIRST_BYTES: Mapping[str, tuple[bytes, ...]] = {
     FORMAT_ONNX: (b"\x08", b"\x12", b"\x1a", b"\x22", b"\x3a", b"\x42"),  # a ModelProto's fields
@@ -100,9 +99,7 @@ def _contents(directory: Path, options: Options) -> _Contents:
 
 def _paths(directory: Path) -> list[str]:
     paths = [
-        file.relative_to(directory).as_posix()
-        for file in directory.rglob("*")
-        if file.is_file() and file.suffix != _SUFFIX
+        file.relative_to(directory).as_posix() for file in directory.rglob("*") if file.is_file()
     ]
     if not paths:
         raise Invalid(Reason.NOT_FOUND, "the model directory is empty")

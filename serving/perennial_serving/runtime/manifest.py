@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -59,7 +60,7 @@ class _FileDocument(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _ManifestDocument(msgspec.Struct, forbid_unknown_fields=True):
-    v: int
+    v: Literal[1]
     format: str
     model: str
     files: list[_FileDocument]
@@ -93,13 +94,13 @@ def check_path(path: str) -> None:
 def parse(text: bytes) -> Manifest:
     """Return the manifest; Invalid if its form, a path or a hash is wrong."""
     if len(text) > MANIFEST_LIMIT_BYTES:
-        raise _invalid("it is larger than any manifest of ours")
+        finding = "it is larger than any manifest of ours"
+        raise _invalid(finding)
     try:
         document = msgspec.json.decode(text, type=_ManifestDocument)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _invalid("it is not of the documented form") from error
-    if document.v != 1:
-        raise _invalid("only v = 1 is known")
+        finding = "it is not of the documented form"
+        raise _invalid(finding) from error
     manifest = Manifest(
         format=document.format,
         model=document.model,
@@ -146,22 +147,28 @@ def sha256_of(path: Path) -> str:
 
 
 def _check(manifest: Manifest) -> None:
-    paths = [file.path for file in manifest.files]
-    if len(paths) > FILES_LIMIT:
-        raise Invalid(Reason.TOO_LARGE, f"the manifest lists more than {FILES_LIMIT} files")
-    for path in paths:
-        check_path(path)
+    for file in manifest.files:
+        check_path(file.path)
+    if finding := _finding(manifest):
+        raise _invalid(finding)
+
+
+def _finding(manifest: Manifest) -> str:
+    paths = {file.path for file in manifest.files}
     folded = {path.casefold() for path in paths}
-    if len(folded) != len(paths) or MANIFEST in folded:
-        raise _invalid("it lists a path twice, or itself")
+    if len(manifest.files) > FILES_LIMIT:
+        return f"it lists more than {FILES_LIMIT} files"
+    if len(folded) != len(manifest.files) or MANIFEST in folded:
+        return "it lists a path twice, or itself"
     if any(_is_inside(path, folded) for path in folded):
-        raise _invalid("it lists a path both as a file and as a folder")
+        return "it lists a path both as a file and as a folder"
     if any(file.size < 0 or not _SHA256.fullmatch(file.sha256) for file in manifest.files):
-        raise _invalid("a size or hash is impossible")
+        return "a size or hash is impossible"
     if manifest.format not in FORMATS:
-        raise _invalid(f"format must be one of {', '.join(FORMATS)}")
+        return f"format must be one of {', '.join(FORMATS)}"
     if manifest.model not in paths:
-        raise _invalid("its model file is not among its files")
+        return "its model file is not among its files"
+    return ""
 
 
 def _is_inside(path: str, others: set[str]) -> bool:

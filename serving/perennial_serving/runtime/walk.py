@@ -14,6 +14,7 @@ from perennial_serving.contract.results import Reason
 from perennial_serving.errors import Invalid
 
 OPERATOR_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
+_WITH_DOMAIN = (onnx.NodeProto, onnx.OperatorSetIdProto, onnx.FunctionProto)
 
 
 def check(data: bytes) -> onnx.ModelProto:
@@ -31,15 +32,17 @@ def check(data: bytes) -> onnx.ModelProto:
 
 
 def _check_message(message: Message) -> None:
-    if isinstance(message, onnx.TensorProto):
-        if message.data_location == onnx.TensorProto.EXTERNAL or message.external_data:
-            text = "the model keeps tensors in other files; save it as one file"
-            raise Invalid(Reason.EXTERNAL_DATA_REFUSED, text)
-    elif isinstance(message, onnx.NodeProto | onnx.OperatorSetIdProto | onnx.FunctionProto):
-        if message.domain not in OPERATOR_DOMAINS:
-            known = ", ".join(sorted(OPERATOR_DOMAINS - {""}))
-            text = f"the model uses operators of another domain than {known}"
-            raise Invalid(Reason.OPERATOR_REFUSED, text)
+    if isinstance(message, onnx.TensorProto) and _is_external(message):
+        text = "the model keeps tensors in other files; save it as one file"
+        raise Invalid(Reason.EXTERNAL_DATA_REFUSED, text)
+    if isinstance(message, _WITH_DOMAIN) and message.domain not in OPERATOR_DOMAINS:
+        known = ", ".join(sorted(OPERATOR_DOMAINS - {""}))
+        text = f"the model uses operators of another domain than {known}"
+        raise Invalid(Reason.OPERATOR_REFUSED, text)
+
+
+def _is_external(tensor: onnx.TensorProto) -> bool:
+    return tensor.data_location == onnx.TensorProto.EXTERNAL or bool(tensor.external_data)
 
 
 def _messages(root: Message) -> Iterator[Message]:
