@@ -52,6 +52,16 @@ class Selection:
     fields: str = ""
 
 
+class Stream(Protocol):
+    """One open watch; `close` may be called from any thread and ends the iteration."""
+
+    def __iter__(self) -> Iterator[WatchEvent]:
+        """Yield complete events; the end of the stream ends the loop."""
+
+    def close(self) -> None:
+        """End the stream."""
+
+
 class Cluster(Protocol):
     """Requests to the API server, each with its own timeout; blocking, call it in a thread."""
 
@@ -59,12 +69,18 @@ class Cluster(Protocol):
         """Return the live object, or None if it is absent."""
 
     def list(
-        self, kind: Kind, selection: Selection, *, continue_token: str = "", limit: int = 500
+        self,
+        kind: Kind,
+        selection: Selection,
+        *,
+        continue_token: str = "",
+        limit: int = 500,
+        metadata_only: bool = False,
     ) -> Page:
         """Return one page."""
 
-    def watch(self, kind: Kind, selection: Selection, *, since: str) -> Iterator[WatchEvent]:
-        """Yield events until the server ends the stream; `Expired` if `since` is too old."""
+    def watch(self, kind: Kind, selection: Selection, *, since: str) -> Stream:
+        """Open a watch; `Expired`, here or from the stream, if `since` is too old."""
 
     def apply(
         self, document: Mapping[str, Any], *, manager: str, subresource: str = ""
@@ -83,3 +99,17 @@ class Cluster(Protocol):
         self, kind: Kind, *, namespace: str, name: str, patch: Mapping[str, Any]
     ) -> Document:
         """Merge-patch; only Events use it."""
+
+
+def pages(
+    cluster: Cluster, kind: Kind, selection: Selection, *, metadata_only: bool = False
+) -> tuple[list[Document], str]:
+    """Return all items of a list and its resourceVersion, page by page."""
+    page = cluster.list(kind, selection, metadata_only=metadata_only)
+    items = list(page.items)
+    while page.continue_token:
+        page = cluster.list(
+            kind, selection, continue_token=page.continue_token, metadata_only=metadata_only
+        )
+        items.extend(page.items)
+    return items, page.resource_version
