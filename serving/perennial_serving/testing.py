@@ -23,8 +23,10 @@ from perennial_serving.codec.tensors import (
     TensorSpec,
     signature_document,
 )
-from perennial_serving.runtime import manifest
-from perennial_serving.runtime.manifest import MANIFEST, SIGNATURE, WARMUP
+from perennial_serving.contract import manifest
+from perennial_serving.contract.manifest import MANIFEST_NAME
+from perennial_serving.runtime import artifact
+from perennial_serving.runtime.artifact import SIGNATURE, WARMUP
 
 IRIS_ROW = (5.1, 3.5, 1.4, 0.2)
 IRIS_COLUMNS = ("sepal_length", "sepal_width", "petal_length", "petal_width")
@@ -92,9 +94,9 @@ def write_artifact(directory: Path, files: Mapping[str, bytes], *, format_name: 
     for path, data in files.items():
         (directory / path).parent.mkdir(parents=True, exist_ok=True)
         (directory / path).write_bytes(data)
-    text = manifest.build(directory, format_name=format_name, model=f"model.{format_name}")
-    (directory / MANIFEST).write_bytes(text)
-    return manifest.digest_of(text)
+    text = artifact.build_manifest(directory, format_name=format_name, model=f"model.{format_name}")
+    (directory / MANIFEST_NAME).write_bytes(text)
+    return manifest.digest(text)
 
 
 def write_iris_onnx(directory: Path) -> str:

@@ -12,18 +12,17 @@ from pathlib import Path
 import msgspec
 
 from perennial_serving.codec.tensors import Signature, parse_signature
+from perennial_serving.contract import manifest
+from perennial_serving.contract.manifest import FORMATS, MANIFEST_NAME, ListedFile
 from perennial_serving.contract.results import Reason
 from perennial_serving.errors import Invalid
-from perennial_serving.runtime import manifest
-from perennial_serving.runtime.manifest import (
+from perennial_serving.runtime import artifact
+from perennial_serving.runtime.artifact import (
     FORMAT_JOBLIB,
     FORMAT_ONNX,
     FORMAT_SKOPS,
-    FORMATS,
-    MANIFEST,
     SIGNATURE,
     WARMUP,
-    File,
 )
 from perennial_serving.runtime.model import Model
 
@@ -87,35 +86,28 @@ def load(directory: Path, options: Options) -> Loaded:
 
 
 def _contents(directory: Path, options: Options) -> _Contents:
-    paths = _paths(directory)
-    if MANIFEST in paths:
+    if (directory / MANIFEST_NAME).is_file():
         return _of_manifest(directory, options)
+    paths = artifact.paths_below(directory)
+    if not paths:
+        raise Invalid(Reason.NOT_FOUND, "the model directory is empty")
     format_name = options.declared_format or FORMAT_ONNX
     if len(paths) == 1:
         model = read_file(directory, paths[0], limit_bytes=options.size_limit_bytes)
-        return _Contents(manifest.digest_of(model), format_name, model, None, ())
+        return _Contents(manifest.digest(model), format_name, model, None, ())
     return _of_index(directory, paths, options)
-
-
-def _paths(directory: Path) -> list[str]:
-    paths = [
-        file.relative_to(directory).as_posix() for file in directory.rglob("*") if file.is_file()
-    ]
-    if not paths:
-        raise Invalid(Reason.NOT_FOUND, "the model directory is empty")
-    return sorted(paths)
 
 
 def _of_manifest(directory: Path, options: Options) -> _Contents:
     """Read a described artifact; only files that the manifest lists count."""
-    text = read_file(directory, MANIFEST, limit_bytes=manifest.MANIFEST_LIMIT_BYTES)
-    described = manifest.parse(text)
+    text = read_file(directory, MANIFEST_NAME, limit_bytes=manifest.MAX_MANIFEST_BYTES)
+    described = artifact.parse_manifest(text)
     files = {file.path: file for file in described.files}
     limit = options.size_limit_bytes
     signature = _verified(directory, files.get(SIGNATURE), limit_bytes=limit)
     warmup = _verified(directory, files.get(WARMUP), limit_bytes=limit)
     return _Contents(
-        digest=manifest.digest_of(text),
+        digest=manifest.digest(text),
         format=described.format,
         model=_verified(directory, files[described.model], limit_bytes=limit),
         signature=parse_signature(signature) if signature else None,
@@ -128,17 +120,17 @@ def _of_index(directory: Path, paths: list[str], options: Options) -> _Contents:
     format_name = options.declared_format or FORMAT_ONNX
     name = f"model.{format_name}"
     if name not in paths:
-        message = f"a directory without {MANIFEST} must hold {name}, or set spec.model.format"
+        message = f"a directory without {MANIFEST_NAME} must hold {name}, or set spec.model.format"
         raise Invalid(Reason.NOT_FOUND, message)
     held: dict[str, bytes] = {}
     files = []
     for path in paths:
         data = read_file(directory, path, limit_bytes=options.size_limit_bytes)
-        files.append(File(path, len(data), manifest.digest_of(data).removeprefix("sha256:")))
+        files.append(ListedFile(path, len(data), manifest.digest(data).removeprefix("sha256:")))
         if path in {name, SIGNATURE, WARMUP}:
             held[path] = data
     return _Contents(
-        digest=manifest.index_digest(files),
+        digest=artifact.index_digest(files),
         format=format_name,
         model=held[name],
         signature=parse_signature(held[SIGNATURE]) if SIGNATURE in held else None,
@@ -146,19 +138,20 @@ def _of_index(directory: Path, paths: list[str], options: Options) -> _Contents:
     )
 
 
-def _verified(directory: Path, file: File | None, *, limit_bytes: int) -> bytes:
+def _verified(directory: Path, file: ListedFile | None, *, limit_bytes: int) -> bytes:
     """Return a file's bytes if they are those of the manifest; nothing for no file."""
     if file is None:
         return b""
     data = read_file(directory, file.path, limit_bytes=limit_bytes)
-    if len(data) != file.size or manifest.digest_of(data) != f"sha256:{file.sha256}":
+    if len(data) != file.size or manifest.digest(data) != f"sha256:{file.sha256}":
         raise Invalid(Reason.DIGEST_MISMATCH, f"{file.path} is not the file of the manifest")
     return data
 
 
 def read_file(directory: Path, path: str, *, limit_bytes: int) -> bytes:
     """Return the bytes of a regular file below a directory; links are refused."""
-    manifest.check_path(path)
+    if path != MANIFEST_NAME:
+        artifact.check_path(path)
     try:
         descriptor = os.open(directory / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError as error:
