@@ -57,7 +57,9 @@ class Reason(StrEnum):
     # steps of a retraining run
     SOURCE_MISSING = "SourceMissing"
     READER_MISSING = "ReaderMissing"
+    SNAPSHOT_EXPIRED = "SnapshotExpired"
     COLUMN_MISSING = "ColumnMissing"
+    COLUMN_UNSUPPORTED = "ColumnUnsupported"
     TRAINER_REFUSED = "TrainerRefused"
     RESULT_MISSING = "ResultMissing"
     RESULT_CORRUPT = "ResultCorrupt"
@@ -180,7 +182,10 @@ class CheckPayload:
     """What `job check` found: pinned data, splits and the counts that the data gate judges.
 
     `extra` and `missing` compare with the champion's signature (empty without one); `dtype` is
-    `number`, `text` or `boolean`; `duplicates` and `unlabeled` count train rows.
+    `number`, `text` or `boolean`; `duplicates` count train rows, `unlabeled` and `untimed` (no time)
+    the source's rows that were dropped. Where a table is wide, lists are shortened to fit the
+    message: `columns` (and `champion_nulls`) to those with most nulls, `features` to none (then all
+    columns without a role); `runs/<runId>/in/check.json` holds all of them.
     """
 
     uri: str
@@ -199,6 +204,8 @@ class CheckPayload:
     unlabeled: int = 0
     columns: tuple[ColumnCounts, ...] = ()
     champion_nulls: Mapping[str, float] = field(default_factory=dict)
+    train_digest: str = ""
+    untimed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,7 @@
 from math import erfc, sqrt
 
 import numpy as np
-
-# scipy ships no types; every value is turned into a float or array of ours right here
-from scipy import special, stats  # type: ignore[import-untyped]
+from scipy import special, stats
 
 from perennial_serving.stats.answers import Floats
 
