@@ -32,8 +32,10 @@ def is_complete(place: Path) -> bool:
     return all(os.access(place / program, os.X_OK) for program in versions.REQUIRED)
 
 
-def fill(place: Path, make: Callable[[Path], None]) -> None:
+def fill(place: Path, make: Callable[[Path], None], *, report: Callable[[str], None]) -> None:
     """Let `make` fill a fresh folder, and move it into place in one step; one maker at a time."""
+    if locks.is_held(place.parent):
+        report("another process is getting the Kubernetes programs: waiting for it")
     with locks.folder_held(place.parent):
         if is_complete(place):  # somebody else made it while this process waited
             return

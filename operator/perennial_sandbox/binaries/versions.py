@@ -2,5 +2,7 @@
 
 KUBERNETES = "1.37.2"
 ETCD = "3.7.3"
-REQUIRED = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+GO = "1.26"
+ETCD_PROGRAM = "etcd"
 KUBECTL = "kubectl"
+REQUIRED = (ETCD_PROGRAM, "kube-apiserver", "kube-controller-manager", "kube-scheduler")
