@@ -1,0 +1,1 @@
+"""One file a storage scheme; each offers the functions of `fetch.store.Store`."""
