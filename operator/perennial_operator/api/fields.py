@@ -9,7 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Cel:
-    """One CEL rule: `rule` over `self`, the `message` that says what to write instead."""
+    """One CEL rule: `rule` over `self`, the `message` that says what to write instead.
+
+    Rules over several fields stand in a class's `RULES`; `field_path` (like `.canary`) then
+    names the field at fault.
+    """
 
     rule: str
     message: str
@@ -23,14 +27,15 @@ def spec(
     default: Any = MISSING,  # noqa: ANN401  # like dataclasses.field
     cel: tuple[Cel, ...] = (),
     raw: dict[str, Any] | None = None,
+    list_type: str = "atomic",
     **rules: Any,  # noqa: ANN401  # JSON-schema keywords as they are named there
 ) -> Any:  # noqa: ANN401  # like dataclasses.field
     """Declare a field: `rules` are JSON-schema keywords, `raw` replaces the derived schema.
 
     A default here is the planner's and is not written into the schema (values stay as users
-    wrote them).
+    wrote them). `list_type` is `atomic`, `set`, or `map:` and the key of the items.
     """
-    metadata = {"doc": doc, "rules": rules, "cel": cel, "raw": raw}
+    metadata = {"doc": doc, "rules": rules, "cel": cel, "raw": raw, "list_type": list_type}
     if default is MISSING:
         return field(metadata=metadata)
     if default == {}:  # dataclasses refuse a shared dict, rightly

@@ -8,7 +8,7 @@ from perennial_operator.api.shared_types import Condition
 
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
-    """The digest that `spec.model` resolved to; `origin` of the digest that shall be served."""
+    """The digest that `spec.model` resolved to."""
 
     uri: str = spec("The location that was resolved.")
     digest: str = spec("What it held.")
@@ -26,6 +26,16 @@ class RejectedRevision:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """A revision that a Rollback or Retry named: desired for as long as spec stays as it was."""
+
+    revision: str = spec("Its name.")
+    action: str = spec("Rollback or Retry.")
+    spec_hash: str = spec("Hash of what spec said then.")
+    by: str = spec("Name of the Decision; empty: a breaker after the commit.", default="")
+
+
+@dataclass(frozen=True, slots=True)
 class Revisions:
     """The revisions by role; names of ControllerRevisions."""
 
@@ -34,6 +44,8 @@ class Revisions:
     previous_until: str = spec("When the previous one is scaled down.", default="")
     candidate: str = spec("Being rolled out; the challenger.", default="")
     desired: str = spec("What shall serve.", default="")
+    committed_model: str = spec("Hash of spec.model at the last commit.", default="")
+    chosen: Chosen | None = spec("What a person named instead.", default=None)
     rejected: tuple[RejectedRevision, ...] = spec("Not tried again.", default=(), maxItems=20)
 
 
@@ -131,6 +143,9 @@ class RolloutStatus:
     reason: str = spec("Why the attempt ended or goes back.", default="")
     message: str = spec("The same for people.", default="")
     hold: Hold | None = spec("Why it stands still.", default=None)
+    short_since: str = spec(
+        "Since when the candidate has fewer ready Pods than its weight needs.", default=""
+    )
     intent: Intent = spec("Weights asked.", default=Intent())
     acknowledged: Acknowledged = spec("Weights in force.", default=Acknowledged())
     definition: Definition | None = spec("Frozen rules.", default=None)
@@ -144,7 +159,9 @@ class ModelDeploymentStatus:
     """What is, as the operator sees it."""
 
     observed_generation: int = spec("Generation that this status judges.", default=0)
-    conditions: tuple[Condition, ...] = spec("Conditions.", default=(), maxItems=32)
+    conditions: tuple[Condition, ...] = spec(
+        "Conditions.", default=(), maxItems=32, list_type="map:type"
+    )
     replicas: int = spec("Pods of the stable revision.", default=0)
     selector: str = spec("Selects them, for autoscalers.", default="")
     url: str = spec("Where clients send requests inside the cluster.", default="")

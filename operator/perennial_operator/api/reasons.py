@@ -104,6 +104,9 @@ RESULT_MISSING = "ResultMissing"
 RESULT_CORRUPT = "ResultCorrupt"
 NOT_EQUIVALENT = "NotEquivalent"
 STEP_FAILED = "StepFailed"
+DISRUPTED = "Disrupted"
+TRY_LATER = "TryLater"
+TRAINER_FAILED = "TrainerFailed"
 
 # RetrainJob: Validated.
 PASSED = "Passed"
@@ -123,6 +126,19 @@ NOT_PICKED_UP = "NotPickedUp"
 CANDIDATE_REJECTED = "CandidateRejected"
 KEPT = "Kept"
 CANCELED = "Canceled"
+SKIPPED = "Skipped"
+START_DEADLINE_EXCEEDED = "StartDeadlineExceeded"
+
+# RetrainJob: Events.
+RETRAIN_STARTED = "RetrainStarted"
+DATA_REJECTED = "DataRejected"
+TRAINING_FAILED = "TrainingFailed"
+CANDIDATE_READY = "CandidateReady"
+GATE_PASSED = "GatePassed"
+GATE_REFUSED = "GateRefused"
+GATE_INCONCLUSIVE = "GateInconclusive"
+APPROVAL_NEEDED = "ApprovalNeeded"
+RUN_ENDED = "RunEnded"
 
 # Decision: Answered.
 ACCEPTED = "Accepted"

@@ -15,16 +15,29 @@ class StepIntent:
     step: str = spec("check, train, harvest or validate.")
     n: int = spec("Try or attempt.")
     name: str = spec("Name of the Job.")
-    time: str = spec("When it was intended.")
+    time: str = spec("When it is to be created, at the earliest.")
+    lost: int = spec("Tries of this step that ended without an answer.", default=0)
+    unavailable: int = spec("Tries in a row that met an outage.", default=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """Tries of each step."""
+    """Last try of each step; names of Jobs hold it, so it only rises."""
 
     check: int = spec("Of check.", default=0)
+    train: int = spec("Of train: the last attempt.", default=0)
     harvest: int = spec("Of harvest.", default=0)
     validate: int = spec("Of validate.", default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineObject:
+    """The engine's object of the attempt under way, once it was seen."""
+
+    kind: str = spec("Kind.")
+    name: str = spec("Name.")
+    uid: str = spec("Its uid.")
+    attempt: int = spec("The attempt.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +92,7 @@ class Champion:
     revision: str = spec("Its name.", default="")
     digest: str = spec("Its digest.", default="")
     uri: str = spec("Where its bytes are.", default="")
+    changes: int = spec("How often another one became stable in this run.", default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +115,8 @@ class ValidationStatus:
 
     verdict: str = spec("Pass, Fail, Inconclusive or NotRun.")
     goal: str = spec("NonInferior or Superior.", default="")
-    alpha: str = spec("Chance of a false pass.", default="")
+    alpha: str = spec("Chance of a false pass in this use.", default="")
+    use: int = spec("How often these held-out rows were used by then.", default=0)
     rows: int = spec("Held-out rows.", default=0)
     groups: int = spec("Independent groups.", default=0)
     reason: str = spec("Why it is not Pass.", default="")
@@ -144,7 +159,9 @@ class RetrainJobStatus:
     """What the run did and where it stands."""
 
     observed_generation: int = spec("Generation that this status judges.", default=0)
-    conditions: tuple[Condition, ...] = spec("Conditions.", default=(), maxItems=32)
+    conditions: tuple[Condition, ...] = spec(
+        "Conditions.", default=(), maxItems=32, list_type="map:type"
+    )
     state: str = spec("Phase, for people and tools that read conditions first.", default="")
     outcome: str = spec("Set once.", default="")
     run_id: str = spec("Id of the run.", default="")
@@ -152,6 +169,7 @@ class RetrainJobStatus:
     start_time: str = spec("When it began.", default="")
     end_time: str = spec("When it ended.", default="")
     state_times: Mapping[str, str] = spec("When each state began.", default={})
+    engine: EngineObject | None = spec("The engine's object.", default=None)
     intent: StepIntent | None = spec("The child that is to exist.", default=None)
     tries: Tries = spec("Tries of steps.", default=Tries())
     attempts: tuple[Attempt, ...] = spec("Attempts that ended.", default=(), maxItems=10)
@@ -163,4 +181,5 @@ class RetrainJobStatus:
     validation: ValidationStatus | None = spec("Gate.", default=None)
     approval: ApprovalStatus | None = spec("People.", default=None)
     promotion: PromotionStatus | None = spec("Hand-over.", default=None)
+    retries: int = spec("Runs made by Retry of this one.", default=0)
     decisions: tuple[CountedDecision, ...] = spec("Newest Decisions.", default=(), maxItems=20)
