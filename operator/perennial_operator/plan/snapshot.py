@@ -17,10 +17,14 @@ from perennial_operator.api.routing_intent import RevisionCounters, RouterState
 
 T = TypeVar("T")
 
+MODEL = "md"
+RUN = "rj"
+ROUTER = "router"
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Names one unit of work; `kind` is `md`, `rj` or `router` (then `name` is empty)."""
+    """Names one unit of work; `kind` is MODEL, RUN or ROUTER (then `name` is empty)."""
 
     kind: str
     namespace: str
