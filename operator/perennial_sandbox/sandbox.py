@@ -190,15 +190,17 @@ def _lives(layout: Layout) -> bool:
 
 
 def _start_supervisor(layout: Layout, description: Record) -> None:
-    lock = layout.lock(parts.SUPERVISOR)
-    if locks.is_held(lock):
+    if locks.is_held(layout.lock(parts.SUPERVISOR)):
         return
     command = parts.supervisor_command(layout, description)
     launch.start_detached(Part(parts.SUPERVISOR, command), layout)
+    _await_part(layout, parts.SUPERVISOR)
+
+
+def _await_part(layout: Layout, name: str) -> None:
+    lock = layout.lock(name)
     readiness.await_true(
-        lambda: locks.is_held(lock),
-        seconds=_READY_SECONDS,
-        complaint="the supervisor did not start",
+        lambda: locks.is_held(lock), seconds=_READY_SECONDS, complaint=f"the {name} did not start"
     )
 
 
@@ -207,6 +209,7 @@ def _await_ready(layout: Layout, running: Running, *, with_node: bool) -> None:
         with _api(running) as api:
             readiness.await_server(api, seconds=_READY_SECONDS)
             if with_node:
+                _await_part(layout, parts.NODE)
                 readiness.await_node(api, seconds=_READY_SECONDS)
     except NotReadyError as error:
         message = f"{error}; the logs are in {layout.logs}"
