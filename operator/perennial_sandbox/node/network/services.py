@@ -1,6 +1,7 @@
 """A local port for every TCP port of every Service; the numbers are kept in a file.
 
-The file maps "namespace/name" to {"port": local port}; it is replaced as a whole.
+The file maps "namespace/name" to {"port": local port}, with every port under its number and, if
+it has one, under its name. It is replaced as a whole.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ class Services:
         """Remember the ports of an earlier life of the node."""
         self._file = file
         self._pods = pods
-        self._recorded = _read(file)
+        self._ports = _read(file)
         self._known: dict[str, Json] = {}
         self._proxies: dict[_Slot, Proxy] = {}
         self._changed = asyncio.Event()
@@ -60,24 +61,29 @@ class Services:
         }
         for slot in set(self._proxies) - wanted:
             self._proxies.pop(slot).close()
-        for slot in sorted(wanted - set(self._proxies)):
-            await self._open(slot)
-        kept = {slot: port for slot, port in self._recorded.items() if slot in wanted}
-        if kept != self._recorded or not self._file.exists():
-            self._recorded = kept
-            _write(self._file, kept)
+        opened = {slot: await self._open(slot) for slot in sorted(wanted - set(self._proxies))}
+        self._ports = {slot: self._ports[slot] for slot in wanted if slot in self._ports} | opened
+        self._record()
 
-    async def _open(self, slot: _Slot) -> None:
+    async def _open(self, slot: _Slot) -> int:
         proxy = Proxy(lambda: self._backends(slot))
+        self._proxies[slot] = proxy
         try:
-            port = await proxy.listen(_HOST, self._recorded.get(slot, 0))
+            return await proxy.listen(_HOST, self._ports.get(slot, 0))
         except OSError as error:
             _log.warning("port of %s is taken, choosing another: %s", slot[0], error)
-            port = await proxy.listen(_HOST, 0)
-        self._proxies[slot] = proxy
-        if self._recorded.get(slot) != port:
-            self._recorded[slot] = port
-            _write(self._file, self._recorded)
+            return await proxy.listen(_HOST, 0)
+
+    def _record(self) -> None:
+        content: dict[str, dict[str, int]] = {}
+        for (key, number), local in sorted(self._ports.items()):
+            ports = content.setdefault(key, {})
+            ports[number] = local
+            service = self._known.get(key)
+            for one in ports_of(service) if service else ():
+                if str(one["port"]) == number and "name" in one:
+                    ports[one["name"]] = local
+        _write(self._file, json.dumps(content, indent=1) + "\n")
 
     def _backends(self, slot: _Slot) -> list[Backend]:
         key, number = slot
@@ -98,13 +104,17 @@ def _read(file: Path) -> dict[_Slot, int]:
         found = json.loads(file.read_text())
     except (OSError, ValueError):
         return {}
-    return {(key, port): local for key, ports in found.items() for port, local in ports.items()}
+    return {
+        (key, port): local
+        for key, ports in found.items()
+        for port, local in ports.items()
+        if port.isdecimal()
+    }
 
 
-def _write(file: Path, recorded: dict[_Slot, int]) -> None:
-    content: dict[str, dict[str, int]] = {}
-    for (key, port), local in sorted(recorded.items()):
-        content.setdefault(key, {})[port] = local
+def _write(file: Path, text: str) -> None:
+    if file.exists() and file.read_text() == text:
+        return
     new = file.with_name(file.name + ".new")
-    new.write_text(json.dumps(content, indent=1) + "\n")
+    new.write_text(text)
     new.replace(file)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -131,6 +131,11 @@ class ContainerDriver:
         if self._waiting is None or self._waiting.message != message:
             self._place.tell("Warning", "Failed", f"{reason}: {message}")
         self._waiting = Waiting(reason, message, retry_at)
+
+    def hurry(self) -> None:
+        """Try again at once what was refused: what was missing may be there."""
+        if self._waiting is not None:
+            self._waiting = replace(self._waiting, retry_at=clock.now())
 
     def next_folder(self) -> Path:
         """Return the folder of the next run."""

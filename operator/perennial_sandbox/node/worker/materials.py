@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from perennial_sandbox.node import clock, volumes
+from perennial_sandbox.node import clock
 from perennial_sandbox.node.cluster.api_client import ApiError, NotFoundError
 from perennial_sandbox.node.pods import environment, files, quantities
 from perennial_sandbox.node.pods.facts import CONFIG_MAP, Facts, Source
 from perennial_sandbox.node.pods.objects import Json, at, name_of, namespace_of, uid_of
 from perennial_sandbox.node.pods.plan import Container, PodPlan
 from perennial_sandbox.node.processes.records import Launch
+from perennial_sandbox.node.worker import volumes
 from perennial_sandbox.node.worker.tools import HOST_ADDRESS, Tools
 
 _CONFIG_ERROR = "CreateContainerConfigError"

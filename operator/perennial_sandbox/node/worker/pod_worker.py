@@ -78,6 +78,8 @@ class PodWorker:
 
     def source_changed(self) -> None:
         """Learn that a ConfigMap or Secret of the Pod changed."""
+        for driver in self._drivers.values():
+            driver.hurry()
         self._sources_changed.set()
         self._wake.set()
 

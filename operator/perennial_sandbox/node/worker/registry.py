@@ -136,9 +136,3 @@ def end_pod(folder: Path) -> None:
         for run in records.runs_in(container):
             shim.kill(run)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def end_all(directory: Path) -> None:
-    """Kill all Pods of a node that does not run any more."""
-    for folder in pod_folders(pods_folder(directory)):
-        end_pod(folder)
