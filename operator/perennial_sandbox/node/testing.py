@@ -1,6 +1,8 @@
 """Builders of Pods and states, and an API server in memory, for tests of the node."""
 
+import asyncio
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -64,13 +66,22 @@ class FakeApi:
         self.objects: dict[str, Json] = {}
         self.events: list[Json] = []
         self.deleted: list[tuple[str, Json]] = []
+        self.requests = 0
         self.writes = 0
         self.refuse_with: int | None = None
+        self._answered = asyncio.Event()
 
     def client(self) -> ApiClient:
         """Return a client of this server."""
         transport = httpx.MockTransport(self._answer)
         return ApiClient(Access("http://api", tls=False), transport)
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        """Wait until a claim holds after an answer."""
+        async with asyncio.timeout(10):
+            while not holds():
+                self._answered.clear()
+                await self._answered.wait()
 
     def put(self, path: str, thing: Json) -> None:
         """Store an object and give it a new version."""
@@ -79,6 +90,8 @@ class FakeApi:
         self.objects[path] = thing
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests += 1
+        self._answered.set()
         if self.refuse_with is not None:
             return _refusal(self.refuse_with)
         path = unquote(request.url.path)

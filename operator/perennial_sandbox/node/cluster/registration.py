@@ -42,13 +42,18 @@ async def keep_registered(client: ApiClient, node: Self) -> None:
     """Register, then renew the Lease and look after the Node, forever."""
     while True:
         try:
-            await _register(client, node)
-            await _renew(client, node.name)
+            await beat(client, node)
             pause = _HEARTBEAT_SECONDS
         except ApiError as error:
             _log.warning("heartbeat failed: %s", error)
             pause = _RETRY_SECONDS
         await asyncio.sleep(pause)
+
+
+async def beat(client: ApiClient, node: Self) -> None:
+    """Put the Node right if need be, and renew its Lease."""
+    await _register(client, node)
+    await _renew(client, node.name)
 
 
 async def _register(client: ApiClient, node: Self) -> None:

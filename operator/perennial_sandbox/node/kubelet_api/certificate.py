@@ -16,14 +16,15 @@ _VALID = dt.timedelta(days=365)
 
 def server_context(file: Path, name: str, *, client_ca: Path) -> ssl.SSLContext:
     """Return a TLS context with a fresh certificate that demands one from the client."""
-    _write_certificate(file, name)
+    write_certificate(file, name)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(client_ca))
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_cert_chain(file)
     return context
 
 
-def _write_certificate(file: Path, name: str) -> None:
+def write_certificate(file: Path, name: str) -> None:
+    """Write a new key and its self-signed certificate into one private file."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = clock.now()

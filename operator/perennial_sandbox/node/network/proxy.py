@@ -1,12 +1,16 @@
 """A byte-transparent TCP proxy: every connection goes to the next backend that accepts it."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable, Sequence
 
 from perennial_sandbox.node.network.backends import Backend
 
 _CONNECT_SECONDS = 2.0
 _HIGH_WATER_BYTES = 256 * 1024
+# Lingering for zero seconds: closing sends a reset.
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class _Side(asyncio.Protocol):
@@ -45,7 +49,7 @@ class _Side(asyncio.Protocol):
         if exc is None:
             peer.transport.close()
         else:
-            peer.transport.abort()
+            _reset(peer.transport)
 
     def pause_writing(self) -> None:
         if self.peer and self.peer.transport:
@@ -79,7 +83,7 @@ class _Client(_Side):
         self.peer = await self._proxy.connected()
         if self.peer is None:
             # The client sees a reset, the nearest thing to a refused connection.
-            transport.abort()
+            _reset(transport)
             return
         self.peer.peer = self
         if transport.is_closing():
@@ -125,3 +129,11 @@ class Proxy:
                 continue
             return side
         return None
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Break a connection so that the other side cannot take it for a regular end."""
+    connection = transport.get_extra_info("socket")
+    if connection is not None and not transport.is_closing():
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    transport.abort()

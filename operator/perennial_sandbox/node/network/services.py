@@ -30,20 +30,25 @@ class Services:
         self._known: dict[str, Json] = {}
         self._proxies: dict[_Slot, Proxy] = {}
         self._changed = asyncio.Event()
+        self._settled = asyncio.Event()
 
     def replace_all(self, things: list[Json]) -> None:
         """Take the list of all Services."""
         self._known = {_key(one): one for one in things}
-        self._changed.set()
+        self._tell()
 
     def changed(self, thing: Json) -> None:
         """Take a Service that is new or changed."""
         self._known[_key(thing)] = thing
-        self._changed.set()
+        self._tell()
 
     def deleted(self, thing: Json) -> None:
         """Take a Service that is gone."""
         self._known.pop(_key(thing), None)
+        self._tell()
+
+    def _tell(self) -> None:
+        self._settled.clear()
         self._changed.set()
 
     async def serve_forever(self) -> None:
@@ -52,6 +57,17 @@ class Services:
             await self._changed.wait()
             self._changed.clear()
             await self._adjust()
+            if not self._changed.is_set():
+                self._settled.set()
+
+    async def settled(self) -> None:
+        """Wait until all that was told is served and recorded."""
+        await self._settled.wait()
+
+    def close(self) -> None:
+        """Stop listening; the recorded ports stay."""
+        for proxy in self._proxies.values():
+            proxy.close()
 
     async def _adjust(self) -> None:
         wanted = {
