@@ -61,6 +61,8 @@ def take(lock: Path) -> int | None:
     except BlockingIOError:
         os.close(descriptor)
         return None
+    # Until the new holder has written its pid, nobody must take the old one for it.
+    os.ftruncate(descriptor, 0)
     return descriptor
 
 

@@ -46,6 +46,7 @@ def test_a_lock_is_held_exactly_as_long_as_its_process_lives(tmp_path: Path) -> 
 def test_a_holder_that_has_not_written_its_pid_is_alive_but_unknown(tmp_path: Path) -> None:
     """Between the start of a process and its first line nobody is named, so nobody is hit."""
     lock = tmp_path / "part.pid"
+    lock.write_text("12345678\n")
     descriptor = locks.take(lock)
     assert descriptor is not None
     assert (locks.is_held(lock), locks.holder(lock)) == (True, None)

@@ -42,7 +42,7 @@ class Progress:
             self.packages += 1
             self.last = words[0]
         elif words:
-            self.errors = [*self.errors, line][-_KEPT_LINES:]
+            self.errors = [*self.errors, line.strip()][-_KEPT_LINES:]
 
     def line(self, elapsed_seconds: float) -> str:
         """Return the line to show after this time."""

@@ -10,14 +10,15 @@ from perennial_sandbox import locks
 from perennial_sandbox.control_plane.layout import Layout
 from perennial_sandbox.control_plane.parts import SUPERVISOR
 from perennial_sandbox.supervisor import launch, loop
+from perennial_sandbox.supervisor.loop import Keeper
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     """Run until the sandbox is to stop."""
     parser = argparse.ArgumentParser(prog="python -m perennial_sandbox.supervisor")
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--standby", action="store_true", help="started by another supervisor")
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     # A shell ignores it for what runs in its background; Pods must not inherit that.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -26,7 +27,7 @@ def main() -> None:
     if options.standby:
         launch.release_own_lock()
     try:
-        loop.run(layout)
+        loop.run(layout, Keeper(layout))
     finally:
         os.close(held)
 

@@ -20,9 +20,8 @@ _log = logging.getLogger(__name__)
 _LOOK_AGAIN_SECONDS = 0.2
 
 
-def run(layout: Layout) -> None:
+def run(layout: Layout, keeper: "Keeper") -> None:
     """Keep all parts alive until the sandbox is to stop or is gone."""
-    keeper = Keeper(layout)
     while not layout.stop_mark.exists():
         description = record.read(layout)
         if description is None:
@@ -32,7 +31,7 @@ def run(layout: Layout) -> None:
 
 
 class Keeper:
-    """Remembers what it started, and when."""
+    """Remembers what it started, and when; `children` are those that it has not seen end."""
 
     def __init__(
         self, layout: Layout, *, is_listening: Callable[[int], bool] | None = None
@@ -41,7 +40,7 @@ class Keeper:
         self._layout = layout
         self._is_listening = is_listening or _accepts
         self._pauses: dict[str, Pause] = {}
-        self._children: dict[str, Popen[bytes]] = {}
+        self.children: dict[str, Popen[bytes]] = {}
 
     def tick(self, wanted: Iterable[Part], *, now: float) -> None:
         """Start each part that is dead, may start, and finds what it needs."""
@@ -59,15 +58,15 @@ class Keeper:
         if child is None:
             return
         self._pauses[part.name] = pause
-        self._children[part.name] = child
+        self.children[part.name] = child
         _log.info("started %s, pid %d", part.name, child.pid)
 
     def _reap(self) -> None:
-        for name, child in list(self._children.items()):
+        for name, child in list(self.children.items()):
             code = child.poll()
             if code is not None:
                 _log.info("%s ended with code %d", name, code)
-                del self._children[name]
+                del self.children[name]
 
 
 def _accepts(port: int) -> bool:
