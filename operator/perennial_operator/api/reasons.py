@@ -92,6 +92,7 @@ READER_MISSING = "ReaderMissing"
 
 # RetrainJob: Trained.
 HARVESTED = "Harvested"
+NOT_RUN = "NotRun"
 TRAINING = "Training"
 HARVESTING = "Harvesting"
 OOM_KILLED = "OOMKilled"

@@ -60,6 +60,7 @@ class PinnedData:
     digest: str = spec("Digest of the rows.", default="")
     digest_kind: str = spec("Content or Listing.", default="")
     train_rows: int = spec("Rows to train on.", default=0)
+    train_digest: str = spec("Digest of the rows to train on.", default="")
     holdout_rows: int = spec("Rows held out.", default=0)
     holdout_digest: str = spec("Digest of the held-out rows.", default="")
     schema_hash: str = spec("Hash of names and types.", default="")

@@ -37,7 +37,7 @@ def retrain_job(name: str = "again", *, model: str = "churn", **spec: Any) -> Do
         "requestedBy": "scientist",
         "trainer": {"recipe": {"name": "tabular-classification"}},
         "data": {"source": {"uri": "s3://rows/all.parquet"}, "columns": {"label": "target"}},
-        "output": {"uri": "s3://output"},
+        "output": {"uri": "s3://output/churn"},
     }
     return _root(names.RETRAIN_JOB, name, {**usual, **spec})
 

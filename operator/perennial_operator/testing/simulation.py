@@ -88,12 +88,19 @@ def new_pod(owner: Document, name: str) -> Document:
         "metadata": {
             "name": name,
             "namespace": metadata["namespace"],
-            "labels": dict(template.get("metadata", {}).get("labels") or {}),
+            "labels": {**(template.get("metadata", {}).get("labels") or {}), **_made_by(owner)},
             "ownerReferences": [{"kind": owner["kind"], "uid": metadata["uid"]}],
         },
         "spec": template["spec"],
         "status": {"phase": "Pending"},
     }
+
+
+def _made_by(owner: Document) -> dict[str, str]:
+    """Return the label by which the Job controller marks its Pods."""
+    if owner["kind"] != "Job":
+        return {}
+    return {"batch.kubernetes.io/job-name": owner["metadata"]["name"]}
 
 
 def ready_status(pod: Document, *, ip: str, now: datetime) -> Document:
