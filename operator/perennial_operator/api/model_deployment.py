@@ -34,7 +34,7 @@ class Model:
 
     uri: str = spec(
         "Location of the model: file, https, http or s3.",
-        **texts.location("file", "https", "http", "s3"),
+        **texts.LOCATION,
     )
     digest: str = spec(
         "sha256 of the bytes; empty: fetched once, then pinned.", default="", **texts.DIGEST

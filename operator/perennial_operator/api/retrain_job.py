@@ -119,7 +119,7 @@ class DataSource:
 
     uri: str = spec(
         "Location of a file or prefix: file, https, http or s3.",
-        **texts.location("file", "https", "http", "s3"),
+        **texts.LOCATION,
     )
     version: str = spec(
         "Digest or version to pin; empty: what is there now.", default="", maxLength=253
@@ -342,9 +342,7 @@ class Output:
         ),
     )
 
-    uri: str = spec(
-        "Prefix for runs, models and evidence: file or s3.", **texts.location("file", "s3")
-    )
+    uri: str = spec("Prefix for runs, models and evidence: file or s3.", **texts.STORE)
     credentials_secret_ref: LocalReference | None = spec("Secret to write there.", default=None)
 
 

@@ -14,6 +14,9 @@ _RULES = "x-kubernetes-validations"
 RESERVED_PATHS = ("/models", "/perennial", "/tmp")  # noqa: S108  # paths of the Pod, not of ours
 
 
+RESERVED_VOLUMES = ("models", "scratch", "credentials")
+
+
 def text(max_length: int = 253, **rules: Any) -> Schema:  # noqa: ANN401  # schema keywords
     """Return the schema of a text."""
     return {"type": "string", "maxLength": max_length, **rules}
@@ -258,6 +261,12 @@ _VOLUME = record(
         Cel(
             "self.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
             "set a name of lower-case letters, digits and '-', because Pods demand it",
+            ".name",
+        ),
+        Cel(
+            f"!(self.name in {list(RESERVED_VOLUMES)})",
+            f"set another name than {', '.join(RESERVED_VOLUMES)}, because the operator's own "
+            "volumes have these",
             ".name",
         ),
         Cel(

@@ -69,25 +69,6 @@ SHARE = decimal(
 NOT_NEGATIVE = decimal("double(self) >= 0.0", 'set a decimal of 0 or more in quotes, like "0.01"')
 
 
-def location(*schemes: str) -> dict[str, Any]:
-    """Return the rules of a location that may have these schemes.
-
-    One strict form: what two parsers could read in two ways is refused.
-    """
-    starts = {"file": "file:///", "https": "https://<host>/", "http": "http://<host>/"}
-    shown = " or ".join(starts.get(each, f"{each}://<bucket>/") for each in schemes)
-    hosted = "|".join(each for each in schemes if each != "file")
-    start = f"^(file:///[^/]|({hosted})://[^/?#]+/)"
-    return {"minLength": 1, "maxLength": 2048, "cel": (_start(start, shown), *_TRICKS)}
-
-
-def _start(pattern: str, shown: str) -> Cel:
-    return Cel(
-        f"self.matches('{pattern}')",
-        f"set a location that starts with {shown}, because nothing else can be read",
-    )
-
-
 _TRICKS = (
     Cel(
         "!self.matches('^[a-z0-9]+://[^/?#]*@')",
@@ -96,12 +77,30 @@ _TRICKS = (
     ),
     Cel(
         "self.matches('^[!-~]+$') && !self.contains('\\\\') && !self.contains('#')",
-        "set a location of printable ASCII without spaces, '\\' and '#' (percent-encode them), "
-        "because programs disagree on what they mean",
+        "set a location of plain ASCII without spaces, '\\' and '#', because programs disagree on "
+        "what they mean",
     ),
     Cel(
         "!self.matches('/[.][.]?(/|$)') && !self.matches('%(2[eEfF]|5[cC]|00)')",
         "remove '.' and '..' and escaped dots and slashes from the path, because it must name "
         "one place",
     ),
+)
+
+
+def _location(shape: str, shown: str) -> dict[str, Any]:
+    start = Cel(
+        f"self.matches('^({shape})')",
+        f"set a location that starts with {shown}, because nothing else can be used",
+    )
+    return {"minLength": 1, "maxLength": 2048, "cel": (start, *_TRICKS)}
+
+
+# One strict form: what two parsers could read in two ways is refused. The contract's guard of
+# URLs is stricter still; what only it finds is a finding of `api.parse`.
+_STORED = "file:///[^/]|s3://[^/?#]+/[^/]"
+STORE = _location(_STORED, "file:///<path> or s3://<bucket>/<key>")
+LOCATION = _location(
+    f"{_STORED}|https?://[^/?#]+/",
+    "file:///<path>, s3://<bucket>/<key> or https://<host>/",
 )
