@@ -34,6 +34,7 @@ LABEL_STEP = f"{GROUP}/step"
 
 ANNOTATION_SPEC_HASH = f"{GROUP}/spec-hash"
 ANNOTATION_PROMOTION = f"{GROUP}/promotion"
+ANNOTATION_MODEL_HASH = f"{GROUP}/model-hash"
 ANNOTATION_ATTEMPTS = f"{GROUP}/attempts"
 ANNOTATION_REJECTED = f"{GROUP}/rejected"
 

@@ -1,0 +1,1 @@
+"""Decides how a revision reaches users: states, gates, traffic, people."""
