@@ -79,7 +79,7 @@ def _view(seen: ModelSnapshot, now: datetime) -> View:
     known = revisions.history(seen.children)
     view = View(seen, seen.status, known, traffic.routers(seen, now), now)
     if not seen.status_is_lost:
-        return view
+        return replace(view, known=upkeep.recovered(view))
     return replace(view, status=upkeep.rebuilt(view, traffic.live_intent(_routing(seen))))
 
 
@@ -124,7 +124,8 @@ def _remembered(view: View) -> Mapping[str, Revision]:
     """Return the revisions that are to exist, with what their annotations are to say."""
     known = dict(view.known)
     wanted = view.desired
-    if view.roles.candidate == wanted.name and wanted.name not in known and wanted.name:
+    is_in_use = wanted.name in (view.roles.candidate, view.roles.stable)
+    if wanted.name and is_in_use and wanted.name not in known:
         known[wanted.name] = _made(view, wanted)
     kept = revisions.kept(known, view.roles)
     number = revisions.newest_promotion(known)

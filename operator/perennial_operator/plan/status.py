@@ -109,10 +109,10 @@ def model_verified(picture: Picture) -> Claim:
         return _verified(FALSE, reason, resolution.trouble.message)
     if resolution.job:
         return _verified(UNKNOWN, reasons.FETCHING, f"Job {resolution.job} fetches the model")
+    found = _verified_by_pods(view)
     before = picture.condition(conditions.MODEL_VERIFIED)
-    if view.state in _GOING_BACK and before:
-        return before
-    return _verified_by_pods(view)
+    is_kept = view.state in _GOING_BACK and found.status != FALSE
+    return before if is_kept and before else found
 
 
 def traffic_applied(picture: Picture) -> Claim:
@@ -206,9 +206,10 @@ def _spec_refused(picture: Picture) -> Claim | None:
     view = picture.view
     asked = desired.asked_by_spec(view.question).name
     entry = next((each for each in view.roles.rejected if each.revision == asked), None)
-    if entry is None or asked == view.roles.stable:
+    if entry is None or not view.roles.stable or asked == view.roles.stable:
         return None
-    why = _why(view) if view.rollout.attempt == entry.attempt else entry.reason
+    is_last = view.rollout.attempt == entry.attempt and view.rollout.reason == entry.reason
+    why = _why(view) if is_last else entry.reason
     text = (
         f"{asked} was rolled back ({why}) and {view.roles.stable} serves; change spec.model, or "
         "create a Decision with action Retry"
@@ -347,9 +348,9 @@ _NO_ROUTER = "no router Pod is ready; look at Deployment perennial-router"
 _OTHERS: tuple[Callable[[Picture], Claim], ...] = (model_verified, traffic_applied, progressing)
 _STALLED: tuple[Callable[[Picture], Claim | None], ...] = (
     _failed_for_good,
-    _model_refused,
     _nothing_serves,
     _spec_refused,
+    _model_refused,
 )
 _RECONCILING: tuple[Callable[[Picture], Claim | None], ...] = (
     _waits_for_digest,

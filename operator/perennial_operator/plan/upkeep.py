@@ -12,10 +12,12 @@ from perennial_operator.api.model_deployment_status import (
     RolloutStatus,
 )
 from perennial_operator.api.routing_intent import WEIGHT_SUM, RoutingIntent
+from perennial_operator.plan.manifests import revision_pods
 from perennial_operator.plan.rollout import decisions, desired, moves, pods, revisions, traffic
 from perennial_operator.plan.rollout.moves import View
 from perennial_operator.plan.rollout.revisions import Revision
 from perennial_operator.plan.rollout.states import AT_REST, WITH_TRAFFIC, Stage, State
+from perennial_operator.plan.snapshot import Child
 
 SEAL_SECONDS = 600
 
@@ -26,6 +28,21 @@ def observed(view: View) -> ModelDeploymentStatus:
     for update in (_without_old_choice, _previous_let_go, _need_kept, _shortage, _steps, _seal):
         status = update(replace(view, status=status))
     return status
+
+
+def recovered(view: View) -> dict[str, Revision]:
+    """Return the known revisions, and those in use whose ControllerRevision somebody deleted.
+
+    Their Deployment still has the template, and the template says what it serves.
+    """
+    roles = view.roles
+    in_use = {roles.stable, roles.previous, roles.candidate} - view.known.keys()
+    found = (
+        _from_deployment(child)
+        for child in view.seen.children
+        if child.kind == "Deployment" and child.name in in_use
+    )
+    return {**view.known, **{each.name: each for each in found}}
 
 
 def rebuilt(view: View, told: RoutingIntent | None) -> ModelDeploymentStatus:
@@ -51,6 +68,17 @@ def rebuilt(view: View, told: RoutingIntent | None) -> ModelDeploymentStatus:
     rollout = RolloutStatus(state=State.STABLE.value, intent=Intent(epoch, traffic.share(0)))
     status = replace(view.status, revisions=roles, rollout=rollout)
     return _resumed(replace(view, status=status), told)
+
+
+def _from_deployment(child: Child) -> Revision:
+    template = child.document["spec"]["template"]
+    model = revision_pods.model_of(template)
+    return Revision(
+        name=child.name,
+        projection={"hashVersion": revisions.HASH_VERSION, "model": model},
+        image=template["spec"]["containers"][0]["image"],
+        template=template,
+    )
 
 
 def _is_second(promoted: list[Revision]) -> bool:

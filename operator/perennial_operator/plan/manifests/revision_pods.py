@@ -17,6 +17,10 @@ from perennial_serving.contract import ports
 
 FETCH = "fetch"
 PREDICTOR = "predictor"
+CREDENTIALS = "credentials"
+MODEL_URI = "PERENNIAL_MODEL_URI"
+MODEL_DIGEST = "PERENNIAL_MODEL_DIGEST"
+MODEL_FORMAT = "PERENNIAL_MODEL_FORMAT"
 REQUEST_TIMEOUT_SECONDS = 30
 LOAD_TIMEOUT_SECONDS = 600
 STOP_MARGIN_SECONDS = 5
@@ -91,6 +95,24 @@ def deployment(meta: Meta, revision: str, *, template: Mapping[str, Any], replic
     }
 
 
+def model_of(template: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a rendered template serves: uri, digest, format and credentials."""
+    fetch = template["spec"]["initContainers"][0]
+    values = {each["name"]: each.get("value", "") for each in fetch["env"]}
+    sources = [
+        each["projected"]["sources"][0]["secret"]["name"]
+        for each in template["spec"]["volumes"]
+        if each["name"] == CREDENTIALS
+    ]
+    found = {
+        "uri": values[MODEL_URI],
+        "digest": values.get(MODEL_DIGEST, ""),
+        "format": values.get(MODEL_FORMAT, ""),
+        "credentials": next(iter(sources), ""),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
 def fetch_container(model: Mapping[str, str], options: Options) -> dict[str, Any]:
     """Return the container that downloads and verifies the model."""
     environment = [*_model_environment(model), *model_objects.settings(options)]
@@ -99,9 +121,9 @@ def fetch_container(model: Mapping[str, str], options: Options) -> dict[str, Any
         run_objects.mount("scratch", model_objects.SCRATCH_DIR),
     ]
     if model.get("credentials"):
-        path = f"{model_objects.CREDENTIALS_DIR}"
+        path = model_objects.CREDENTIALS_DIR
         environment.append(model_objects.variable("PERENNIAL_CREDENTIALS_DIR", path))
-        mounts.append(run_objects.mount("credentials", path, read_only=True))
+        mounts.append(run_objects.mount(CREDENTIALS, path, read_only=True))
     return {
         "name": FETCH,
         "image": options.serving_image,
@@ -120,7 +142,7 @@ def volumes(model: Mapping[str, str]) -> list[dict[str, Any]]:
     ]
     if secret := model.get("credentials"):
         folders = {"model": (secret, model["uri"])}
-        found.append(run_objects.credentials_volume("credentials", folders))
+        found.append(run_objects.credentials_volume(CREDENTIALS, folders))
     return found
 
 
@@ -177,9 +199,9 @@ def _grace_seconds(options: Options) -> int:
 
 def _model_environment(model: Mapping[str, str]) -> list[dict[str, str]]:
     pairs = {
-        "PERENNIAL_MODEL_URI": model["uri"],
-        "PERENNIAL_MODEL_DIGEST": model.get("digest", ""),
-        "PERENNIAL_MODEL_FORMAT": model.get("format", ""),
+        MODEL_URI: model["uri"],
+        MODEL_DIGEST: model.get("digest", ""),
+        MODEL_FORMAT: model.get("format", ""),
     }
     return [model_objects.variable(name, value) for name, value in pairs.items() if value]
 

@@ -5,7 +5,7 @@ Missing evidence holds; it never passes, and it is never harm.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -192,8 +192,8 @@ def of_candidate(view: View) -> Evidence:
         revision=roles.candidate,
         pods=view.pods(roles.candidate),
         short_since=datetime.fromisoformat(since) if since else None,
-        subject=view.routers.of(roles.candidate),
-        control=view.routers.of(roles.stable) if is_controlled else None,
+        subject=_since_start(view, roles.candidate),
+        control=_since_start(view, roles.stable) if is_controlled else None,
         has_weight=view.weight > 0,
         is_withdrawn=_is_withdrawn(view),
         is_acknowledged=traffic.is_acknowledged(view.status) and view.routers.is_complete,
@@ -236,6 +236,18 @@ def _within(traffic: RevisionTraffic | None, since: datetime) -> tuple[WindowCou
 
 def _first(windows: Iterable[WindowCounts]) -> int:
     return sum(each.first for each in windows)
+
+
+def _since_start(view: View, revision: str) -> RevisionTraffic | None:
+    """Return the counters without windows of an earlier attempt: each has its own evidence."""
+    counted = view.routers.of(revision)
+    if counted is None:
+        return None
+    begun = datetime.fromisoformat(view.rollout.started_at)
+    windows = tuple(
+        each for each in counted.windows if each.ended_at - timedelta(seconds=each.seconds) >= begun
+    )
+    return replace(counted, windows=windows)
 
 
 def _is_withdrawn(view: View) -> bool:
