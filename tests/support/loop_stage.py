@@ -1,0 +1,262 @@
+"""What tests of the whole loop work with: people, objects, models, and a namespace of their own."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from sklearn.datasets import load_breast_cancer
+
+from perennial_operator.cluster import kinds
+from perennial_operator.cluster.port import Kind
+from perennial_sandbox import sandbox
+from perennial_sandbox.sandbox import Running
+
+Document = dict[str, Any]
+Predicate = Callable[[Document], bool]
+BUCKET = "models"
+SECRET = "store"  # noqa: S105  # the name of a Secret
+NODE = kinds.Kind("Node", "", "v1", "nodes", is_namespaced=False)
+NAMESPACE = kinds.Kind("Namespace", "", "v1", "namespaces", is_namespaced=False)
+
+
+@dataclass(frozen=True)
+class Kube:
+    """The API server as the people of the sandbox see it."""
+
+    running: Running
+    http: httpx.Client
+
+    def apply(self, document: Document, *, user: str = "scientist") -> Document:
+        """Apply an object as a person."""
+        path = self._path(_kind(document), document["metadata"])
+        answer = self.http.patch(
+            path,
+            params={"fieldManager": user, "force": "true"},
+            content=json.dumps(document),
+            headers={"Content-Type": "application/apply-patch+yaml", **self._as(user)},
+        )
+        assert answer.is_success, answer.text
+        found: Document = answer.json()
+        return found
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Document | None:
+        """Return an object, or None."""
+        answer = self.http.get(self._path(kind, {"namespace": namespace, "name": name}))
+        return answer.json() if answer.is_success else None
+
+    def all(self, kind: Kind, namespace: str, labels: str = "") -> list[Document]:
+        """Return the objects of a namespace."""
+        path = kinds.path(kind, namespace=namespace)
+        answer = self.http.get(path, params={"labelSelector": labels})
+        found: list[Document] = answer.json()["items"]
+        return found
+
+    def delete(
+        self, kind: Kind, namespace: str, name: str, *, grace_seconds: int | None = None
+    ) -> None:
+        """Delete an object."""
+        body = {} if grace_seconds is None else {"gracePeriodSeconds": grace_seconds}
+        path = self._path(kind, {"namespace": namespace, "name": name})
+        self.http.request("DELETE", path, json=body)
+
+    def scale(self, kind: Kind, namespace: str, *, name: str, replicas: int) -> None:
+        """Set the number of replicas, as `kubectl scale` does."""
+        path = self._path(kind, {"namespace": namespace, "name": name})
+        answer = self.http.patch(
+            f"{path}/scale",
+            content=json.dumps({"spec": {"replicas": replicas}}),
+            headers={"Content-Type": "application/merge-patch+json"},
+        )
+        assert answer.is_success, answer.text
+
+    def events(self, namespace: str, name: str) -> list[str]:
+        """Return the reasons of the events about an object."""
+        found = self.all(kinds.EVENT, namespace)
+        return [each["reason"] for each in found if each["regarding"].get("name") == name]
+
+    def _path(self, kind: Kind, metadata: Document) -> str:
+        return kinds.path(kind, namespace=metadata.get("namespace", ""), name=metadata["name"])
+
+    def _as(self, user: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.running.tokens[user]}"}
+
+
+def _kind(document: Document) -> Kind:
+    return NAMESPACE if document["kind"] == "Namespace" else kinds.of(document)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A model in the object store."""
+
+    uri: str
+    digest: str
+
+
+@dataclass
+class Stage:
+    """Everything a test of the whole loop works with, in a namespace of its own."""
+
+    kube: Kube
+    store: Any
+    namespace: str
+    models: dict[str, Published] = field(default_factory=dict)
+
+    def url(self, service: str) -> str:
+        """Return the local address of a Service."""
+        return str(
+            sandbox.service_url(self.kube.running.directory, self.namespace, service, port="http")
+        )
+
+    def model(self, name: str, published: Published | None = None, **spec: object) -> Document:
+        """Return a ModelDeployment with short times."""
+        chosen = published or self.models["v1"]
+        rollout = {
+            "canary": {"steps": [{"weight": 20, "dwell": "3s"}, {"weight": 50, "dwell": "3s"}]},
+            "promotion": {"bake": "2s", "keepPreviousFor": "5s"},
+        }
+        model = {
+            "uri": chosen.uri,
+            "digest": chosen.digest,
+            "credentialsSecretRef": {"name": SECRET},
+        }
+        return {
+            "apiVersion": "perennial.dev/v1alpha1",
+            "kind": "ModelDeployment",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": {"model": model, "rollout": rollout, **spec},
+        }
+
+    def decision(self, name: str, target: tuple[str, str], action: str, **spec: str) -> Document:
+        """Return a Decision by the approver."""
+        kind, about = target
+        return {
+            "apiVersion": "perennial.dev/v1alpha1",
+            "kind": "Decision",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": {
+                "action": action,
+                "target": {"kind": kind, "name": about},
+                "by": "approver",
+                "reason": "a test says so",
+                **spec,
+            },
+        }
+
+    def until(self, kind: Kind, name: str, wanted: Predicate, *, seconds: float = 60) -> Document:
+        """Return the object once it is as wanted; else say what is known."""
+        deadline = time.monotonic() + seconds
+        found: Document | None = None
+        while time.monotonic() < deadline:
+            found = self.kube.get(kind, self.namespace, name)
+            if found is not None and "status" in found and wanted(found):
+                return found
+            time.sleep(0.1)
+        pytest.fail(f"{name} after {seconds} s: {json.dumps(found, indent=1)}\n{self._pods()}")
+
+    def ready(self, name: str, *, seconds: float = 90) -> Document:
+        """Return the ModelDeployment once it is Ready at its generation."""
+        return self.until(
+            kinds.MODEL_DEPLOYMENT, name, lambda md: self.is_true(md, "Ready"), seconds=seconds
+        )
+
+    def gone(self, kind: Kind, labels: str, *, seconds: float = 60) -> None:
+        """Return once no object of a kind is left."""
+        deadline = time.monotonic() + seconds
+        while found := self.kube.all(kind, self.namespace, labels):
+            if time.monotonic() > deadline:
+                pytest.fail(f"still there: {[each['metadata']['name'] for each in found]}")
+            time.sleep(0.2)
+
+    def predict(self, name: str) -> httpx.Response:
+        """Send one row."""
+        row = load_breast_cancer().data[0].astype(float).tolist()
+        tensor = {"name": "input", "shape": [1, len(row)], "datatype": "FP32", "data": row}
+        url = f"{self.url(name)}/v2/models/{name}/infer"
+        return httpx.post(url, json={"inputs": [tensor]}, timeout=10)
+
+    @staticmethod
+    def condition(document: Document, kind: str) -> Document:
+        """Return a condition; an empty one if it is absent."""
+        found = [c for c in document.get("status", {}).get("conditions", []) if c["type"] == kind]
+        return dict(found[0]) if found else {"status": "", "reason": "", "message": ""}
+
+    @classmethod
+    def is_true(cls, document: Document, kind: str) -> bool:
+        """Whether a condition is True at the newest generation."""
+        is_current = (
+            document["status"].get("observedGeneration") == document["metadata"]["generation"]
+        )
+        return bool(cls.condition(document, kind)["status"] == "True" and is_current)
+
+    def _pods(self) -> str:
+        pods = self.kube.all(kinds.POD, self.namespace)
+        return json.dumps([{p["metadata"]["name"]: p.get("status")} for p in pods], indent=1)
+
+
+def publish(path: Path, store: Any, *, sample: Path | None = None) -> Published:  # noqa: ANN401  # see conftest above
+    """Publish a model by the command that people use."""
+    credentials = path.parent / "credentials"
+    credentials.mkdir(exist_ok=True)
+    for key, value in store.credentials().items():
+        (credentials / key).write_text(value)
+    command = [str(Path(sys.executable).parent / "perennial"), "publish", str(path)]
+    command += ["--to", f"s3://{BUCKET}/e2e", "-o", "json"]
+    command += ["--sample", str(sample)] if sample else []
+    environment = os.environ | {
+        "PERENNIAL_ALLOWED_HOSTS": f"http://{store.host}",
+        "PERENNIAL_ALLOW_PRIVATE_NETWORKS": "true",
+        **store.credentials(),
+    }
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    return Published(found["uri"], found["digest"])
+
+
+def _onnx(nodes: list[Any], initializers: list[Any]) -> bytes:
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [None, 30])],
+        [helper.make_tensor_value_info("label", TensorProto.INT64, [None])],
+        initializer=initializers,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def broken_model() -> bytes:
+    """Return a model whose every run reads beyond its table."""
+    return _reads_at("far", [helper.make_node("Identity", ["index"], ["far"])], offset=99)
+
+
+def half_model() -> bytes:
+    """Return a model that answers zeros, and fails on rows like the real ones."""
+    return _reads_at("index", [], offset=0)
+
+
+def _reads_at(index: str, extra: list[Any], *, offset: int) -> bytes:
+    """Gather from ten numbers at the sum of a row (0 for zeros, far outside for real rows)."""
+    axes = helper.make_tensor("axes", TensorProto.INT64, [1], [1])
+    table = helper.make_tensor("table", TensorProto.INT64, [10], list(range(10)))
+    shift = helper.make_tensor("shift", TensorProto.INT64, [1], [offset])
+    nodes = [
+        helper.make_node("ReduceSum", ["input", "axes"], ["sum"], keepdims=0),
+        helper.make_node("Cast", ["sum"], ["whole"], to=TensorProto.INT64),
+        helper.make_node("Add", ["whole", "shift"], ["index"]),
+        *extra,
+        helper.make_node("Gather", ["table", index], ["label"]),
+    ]
+    return _onnx(nodes, [axes, table, shift])
