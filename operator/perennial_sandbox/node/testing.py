@@ -2,17 +2,24 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import httpx
 
 from perennial_sandbox.node.cluster.api_client import ApiClient
+from perennial_sandbox.node.cluster.events import Events
 from perennial_sandbox.node.cluster.kubeconfig import Access
+from perennial_sandbox.node.network.addresses import Addresses
+from perennial_sandbox.node.pods.lifecycle import BackOff
 from perennial_sandbox.node.pods.objects import Json
 from perennial_sandbox.node.pods.states import ContainerState, Exit, Waiting
+from perennial_sandbox.node.processes.shim import Shims
+from perennial_sandbox.node.settings import NodeSettings
+from perennial_sandbox.node.worker.tools import Tools
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -56,6 +63,38 @@ def ended(
 def refused(reason: str, *, retry_at: datetime = NOON) -> ContainerState:
     """Return the state of a container that cannot start."""
     return ContainerState(waiting=Waiting(reason, "why", retry_at))
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Wait until a claim about other processes or files holds."""
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - other processes set no events
+            await asyncio.sleep(0.002)
+
+
+def tools(
+    directory: Path, client: ApiClient, *, images: Mapping[str, tuple[str, ...]] | None = None
+) -> Tools:
+    """Return the tools of a node in a folder."""
+    settings = NodeSettings(
+        kubeconfig=directory / "kubeconfig",
+        node_name="node",
+        directory=directory,
+        address_prefix="127.250",
+        services_file=directory / "services.json",
+        images=images or {},
+        back_off=BackOff(base_seconds=0.01),
+    )
+    return Tools(
+        settings=settings,
+        client=client,
+        shims=Shims(),
+        addresses=Addresses("127.250", []),
+        events=Events(client, "node"),
+        capacity={"cpu": "2", "memory": "4Gi"},
+        api_host="127.0.0.1",
+        api_port=6443,
+    )
 
 
 class FakeApi:

@@ -34,7 +34,7 @@ class Cluster:
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         """Run kubectl in the test's namespace."""
         access = f"--kubeconfig={self.running.kubeconfig}"
-        done = subprocess.run(  # noqa: S603 - the words are the tests' own
+        done = subprocess.run(
             [str(self.running.kubectl), access, f"--namespace={self.namespace}", *words],
             input=stdin,
             capture_output=True,
@@ -72,7 +72,7 @@ class Cluster:
     def start_node(self) -> None:
         """Start the node's process."""
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603 - our own module
+            self.process = subprocess.Popen(
                 [sys.executable, "-m", "perennial_sandbox.node", "--config", str(self.settings)],
                 stdout=log,
                 stderr=log,

@@ -98,8 +98,8 @@ def forget_unfinished(folder: Path) -> None:
             shutil.rmtree(one, ignore_errors=True)
 
 
-def process_id(folder: Path, name: str) -> int | None:
-    """Return a process id that the shim wrote, None if it has not."""
+def number_in(folder: Path, name: str) -> int | None:
+    """Return the number in a file of the shim, None if it has not written it yet."""
     try:
         return int((folder / name).read_text())
     except (OSError, ValueError):
@@ -120,11 +120,10 @@ def note_cause(folder: Path, reason: str, message: str = "") -> None:
 
 def exit_of(record: Record, *, run_id: str, uses_logs: bool) -> Exit | None:
     """Return how the run ended, None while it runs."""
-    path = record.folder / "exit"
-    try:
-        code, finished = int(path.read_text()), path.stat().st_mtime
-    except (OSError, ValueError):
+    code = number_in(record.folder, "exit")
+    if code is None:
         return None
+    finished = (record.folder / "exit").stat().st_mtime
     reason, message = _cause(record.folder)
     return Exit(
         code=code,

@@ -9,7 +9,6 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,22 +16,19 @@ import psutil
 
 from perennial_sandbox.node.processes import records
 
+# Only what is built into the shell: the container's PATH may lead nowhere. The second shell becomes
+# the process, so nothing stands between its pid and its signals. The traps keep the first one
+# alive if the process signals its whole group; unlike ignored signals they are not inherited.
 _SCRIPT = """
-folder=$1; shift
+folder=$1; cd "$2" || exit 1; shift 2
 echo $$ >"$folder/shim" || exit 1
 # The node gave this run up before it began.
 [ -e "$folder/exit" ] && exit 1
-# A handler, unlike an ignored signal, is not inherited: the process keeps its default actions.
 trap : HUP INT TERM
-"$@" &
-child=$!
-echo "$child" >"$folder/pid.new" && mv "$folder/pid.new" "$folder/pid"
-wait "$child"; code=$?
-while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done
-# A signal may have interrupted the wait in which the process ended; its code is still kept.
-wait "$child" 2>/dev/null; last=$?
-[ "$last" -eq 127 ] || code=$last
-echo "$code" >"$folder/exit.new" && mv "$folder/exit.new" "$folder/exit"
+# Nothing that the shell says itself belongs into the log.
+exec 3>&2 2>/dev/null
+(exec /bin/sh -c 'echo $$ >"$0/pid"; exec "$@"' "$folder" "$@" 2>&3 3>&-)
+echo $? >"$folder/exit"
 # Whatever the process left behind ends with it.
 kill -KILL 0
 """
@@ -45,7 +41,6 @@ class Shims:
 
     def __init__(self) -> None:
         """Know no shim yet."""
-        self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._handles: dict[int, int] = {}
 
     def start(self, record: records.Record, ended: Callable[[], None]) -> bool:
@@ -56,24 +51,13 @@ class Shims:
             records.note_cause(record.folder, "StartError", problem)
             records.end(record.folder, _START_FAILED)
             return False
-        with record.log.open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603 - running what the Pod says is the purpose
-                ["/bin/sh", "-c", _SCRIPT, "sh", str(record.folder), *launch.argv],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=launch.directory,
-                env=dict(launch.environment),
-                start_new_session=True,
-            )
-        self._children[process.pid] = process
-        self._watch(process.pid, ended)
+        self._watch(_spawn(record), ended)
         return True
 
     def adopt(self, record: records.Record, ended: Callable[[], None]) -> None:
         """Watch a run of an earlier life of the node; one that vanished is settled."""
         shim = running_shim(record.folder)
-        if shim is None or (record.folder / "exit").exists():
+        if shim is None:
             settle(record)
         else:
             self._watch(shim, ended)
@@ -94,8 +78,8 @@ class Shims:
 
     def _ended(self, pid: int, ended: Callable[[], None]) -> None:
         self._unwatch(pid)
-        if process := self._children.pop(pid, None):
-            process.wait()
+        with contextlib.suppress(ChildProcessError):  # of an earlier life: somebody else's child
+            os.waitpid(pid, os.WNOHANG)
         ended()
 
     def _unwatch(self, pid: int) -> None:
@@ -106,7 +90,7 @@ class Shims:
 
 def settle(record: records.Record) -> None:
     """Write the end of a run that is over without an exit code: it was killed from outside."""
-    if (record.folder / "exit").exists():
+    if records.number_in(record.folder, "exit") is not None:
         return
     message = "the process vanished without an exit code"
     records.note_cause(record.folder, "ContainerStatusUnknown", message)
@@ -117,7 +101,7 @@ def settle(record: records.Record) -> None:
 
 def running_shim(folder: Path) -> int | None:
     """Return the shim's process id if it still runs this very run."""
-    pid = records.process_id(folder, "shim")
+    pid = records.number_in(folder, "shim")
     if pid is None:
         return None
     try:
@@ -129,7 +113,7 @@ def running_shim(folder: Path) -> int | None:
 
 def terminate(folder: Path) -> bool:
     """Ask the container's process to end; False if it has no process to ask (yet)."""
-    pid = records.process_id(folder, "pid")
+    pid = records.number_in(folder, "pid")
     if pid is None or running_shim(folder) is None:
         return False
     with contextlib.suppress(ProcessLookupError):
@@ -149,6 +133,20 @@ def kill(folder: Path) -> None:
     for member in members:
         with contextlib.suppress(psutil.NoSuchProcess):
             member.kill()
+
+
+def _spawn(record: records.Record) -> int:
+    """Start the shim as the leader of a new session and return its process id."""
+    launch = record.launch
+    words = ["sh", "-c", _SCRIPT, "sh", str(record.folder), launch.directory, *launch.argv]
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    actions: list[tuple[object, ...]] = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(record.log), flags, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    environment = dict(launch.environment)
+    return os.posix_spawn("/bin/sh", words, environment, file_actions=actions, setsid=True)
 
 
 def _start_problem(launch: records.Launch) -> str:

@@ -74,7 +74,7 @@ class ContainerDriver:
         """The root of the running processes, None if none runs."""
         if self._record is None or self._exit is not None:
             return None
-        return records.process_id(self._record.folder, "shim")
+        return records.number_in(self._record.folder, "shim")
 
     def find_log(self, pod: Json, *, previous: bool) -> LogFile | None:
         """Return the log of the run that the Pod's status shows as the current or last one."""

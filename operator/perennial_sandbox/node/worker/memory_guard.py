@@ -3,22 +3,38 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
+from perennial_sandbox.node.pods.plan import Container
 from perennial_sandbox.node.processes import memory
-from perennial_sandbox.node.worker.container_driver import ContainerDriver
 
 _log = logging.getLogger(__name__)
 _PERIOD_SECONDS = 0.5
 
 
-async def guard_forever(drivers: Callable[[], Iterable[ContainerDriver]]) -> None:
+class Limited(Protocol):
+    """A container that may have a memory limit."""
+
+    @property
+    def container(self) -> Container:
+        """The container's plan."""
+
+    @property
+    def shim_pid(self) -> int | None:
+        """The root of its processes, None if none runs."""
+
+    def kill_for_memory(self) -> None:
+        """End it because it uses too much."""
+
+
+async def guard_forever(drivers: Callable[[], Iterable[Limited]]) -> None:
     """Look twice a second at the containers that have a limit."""
     while True:
         check(drivers())
         await asyncio.sleep(_PERIOD_SECONDS)
 
 
-def check(drivers: Iterable[ContainerDriver]) -> None:
+def check(drivers: Iterable[Limited]) -> None:
     """End every container above its limit."""
     limited = {
         pid: (driver, limit)

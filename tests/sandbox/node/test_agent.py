@@ -1,4 +1,4 @@
-"""Tests of a Pod's life, on a real API server."""
+"""Tests of the whole node, on a real API server."""
 
 import json
 import os
