@@ -48,6 +48,7 @@ WATCHED = (
 )
 """Children that carry our managed-by label. Secrets are created, never read."""
 
+
 ALL = (*OURS, *WATCHED, SECRET, EVENT, ADMISSION_POLICY, ADMISSION_POLICY_BINDING)
 
 _BY_NAME = {(kind.api_version, kind.kind): kind for kind in ALL}

@@ -62,7 +62,11 @@ class Store:
         """Return the objects of a kind in a namespace."""
         return tuple(self._of_kind.get((kind, namespace), {}).values())
 
-    def keys(self) -> frozenset[Key]:
+    def namespaces_of(self, kind: str) -> tuple[str, ...]:
+        """Return the namespaces that hold an object of a kind."""
+        return tuple(namespace for each, namespace in self._of_kind if each == kind)
+
+    def all_keys(self) -> frozenset[Key]:
         """Return every key that something belongs to, and the router of each model."""
         found = {key for key, members in self._of_key.items() if members}
         return frozenset(found | {Key(ROUTER, k.namespace, "") for k in found if k.kind == MODEL})

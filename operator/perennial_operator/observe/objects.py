@@ -3,18 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from perennial_operator.api import conditions, names, parse
 from perennial_operator.api.decision import DecisionStatus
 from perennial_operator.api.model_deployment_status import ModelDeploymentStatus
 from perennial_operator.api.retrain_job_status import RetrainJobStatus
-from perennial_operator.errors import Invalid
 from perennial_operator.observe.pods import moment
 from perennial_operator.observe.records import Record
 from perennial_operator.plan.snapshot import (
     MODEL,
     ROUTER,
+    RUN,
     Child,
     DecisionFacts,
     Failure,
@@ -26,14 +26,13 @@ from perennial_operator.plan.snapshot import (
     Options,
     PodFacts,
     Reading,
+    RefusedSnapshot,
     RouterSnapshot,
     RunFacts,
     RunSnapshot,
     Snapshot,
     Traffic,
 )
-
-T = TypeVar("T")
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 CHILDLESS = frozenset({"Pod", names.MODEL_DEPLOYMENT, names.RETRAIN_JOB, names.DECISION})
@@ -92,14 +91,34 @@ class Look:
 
 def snapshot(look: Look) -> Snapshot | None:
     """Return what a decision about the key needs; None if its root was not seen."""
-    key = look.key
-    if key.kind == ROUTER:
+    if look.key.kind == ROUTER:
         return _router(look)
-    kind = names.MODEL_DEPLOYMENT if key.kind == MODEL else names.RETRAIN_JOB
-    root = look.objects.get(kind, namespace=key.namespace, name=key.name)
-    if not root:
+    if not (found := root(look.objects, look.key)):
         return None
-    return _model(look, root) if key.kind == MODEL else _run(look, root)
+    return _model(look, found) if look.key.kind == MODEL else _run(look, found)
+
+
+def _refused(look: Look, document: Mapping[str, Any], parsed: parse.Parsed[Any]) -> RefusedSnapshot:
+    """Return what is seen of a root whose spec is not to be acted on."""
+    if look.key.kind == MODEL:
+        status: ModelDeploymentStatus | RetrainJobStatus = _model_status(document)
+    else:
+        status = _run_status(document)
+    return RefusedSnapshot(
+        key=look.key,
+        meta=_meta(document),
+        status=status,
+        findings=parsed.findings,
+        decisions=decisions(look.objects, look.key),
+    )
+
+
+def root(objects: Objects, key: Key) -> Record | None:
+    """Return the ModelDeployment or RetrainJob that a key names; a router has none."""
+    kinds = {MODEL: names.MODEL_DEPLOYMENT, RUN: names.RETRAIN_JOB}
+    if key.kind not in kinds:
+        return None
+    return objects.get(kinds[key.kind], namespace=key.namespace, name=key.name)
 
 
 def decisions(objects: Objects, key: Key) -> tuple[DecisionFacts, ...]:
@@ -110,15 +129,18 @@ def decisions(objects: Objects, key: Key) -> tuple[DecisionFacts, ...]:
     )
 
 
-def _model(look: Look, root: Record) -> ModelSnapshot:
+def _model(look: Look, root: Record) -> ModelSnapshot | RefusedSnapshot:
     document, key = root.document, look.key
+    parsed = parse.model_deployment(document)
+    if parsed.value is None:
+        return _refused(look, document, parsed)
     children = look.children(root)
     has_history = any(child.kind == "ControllerRevision" for child in children)
     return ModelSnapshot(
         key=key,
         meta=_meta(document),
-        spec=_parsed(parse.model_deployment(document)),
-        status=parse.status(ModelDeploymentStatus, document),
+        spec=parsed.value,
+        status=_model_status(document),
         status_is_lost=has_history and not document.get("status"),
         options=look.surroundings.options,
         children=children,
@@ -131,14 +153,17 @@ def _model(look: Look, root: Record) -> ModelSnapshot:
     )
 
 
-def _run(look: Look, root: Record) -> RunSnapshot:
+def _run(look: Look, root: Record) -> RunSnapshot | RefusedSnapshot:
     document, key = root.document, look.key
+    parsed = parse.retrain_job(document)
+    if parsed.value is None:
+        return _refused(look, document, parsed)
     runs = _runs(look.objects, key.namespace)
     return RunSnapshot(
         key=key,
         meta=_meta(document),
-        spec=_parsed(parse.retrain_job(document)),
-        status=parse.status(RetrainJobStatus, document),
+        spec=parsed.value,
+        status=_run_status(document),
         options=look.surroundings.options,
         model=_model_facts(look.objects, key.namespace, root.model),
         other_runs=tuple(each for each in runs if each.meta.name != key.name),
@@ -195,7 +220,7 @@ def _runs(objects: Objects, namespace: str, *, model: str = "") -> tuple[RunFact
 def _run_facts(record: Record) -> RunFacts | None:
     document = record.document
     spec = parse.retrain_job(document).value
-    status = parse.status(RetrainJobStatus, document)
+    status = _run_status(document)
     return RunFacts(_meta(document), spec, status) if spec else None
 
 
@@ -209,7 +234,7 @@ def _model_facts(objects: Objects, namespace: str, name: str) -> ModelFacts | No
     return ModelFacts(
         meta=_meta(document),
         spec=spec,
-        status=parse.status(ModelDeploymentStatus, document),
+        status=_model_status(document),
         revisions=tuple(each for each in children if each.kind == "ControllerRevision"),
     )
 
@@ -231,6 +256,14 @@ def _decision(record: Record) -> DecisionFacts | None:
     )
 
 
+def _model_status(document: Mapping[str, Any]) -> ModelDeploymentStatus:
+    return parse.status(ModelDeploymentStatus, document)
+
+
+def _run_status(document: Mapping[str, Any]) -> RetrainJobStatus:
+    return parse.status(RetrainJobStatus, document)
+
+
 def _meta(document: Mapping[str, Any]) -> Meta:
     metadata = document["metadata"]
     return Meta(
@@ -242,11 +275,3 @@ def _meta(document: Mapping[str, Any]) -> Meta:
         created_at=moment(metadata.get("creationTimestamp")) or LONG_AGO,
         is_deleting="deletionTimestamp" in metadata,
     )
-
-
-def _parsed(parsed: parse.Parsed[T]) -> T:
-    """Return the value; a stored object that does not fit its schema is the user's to repair."""
-    if parsed.value is None:
-        finding = next(iter(parsed.findings))
-        raise Invalid(finding.reason, finding.message, field=finding.field)
-    return parsed.value

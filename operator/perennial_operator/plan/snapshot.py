@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from perennial_operator.api.decision import DecisionSpec
 from perennial_operator.api.model_deployment import ModelDeploymentSpec
 from perennial_operator.api.model_deployment_status import ModelDeploymentStatus
+from perennial_operator.api.parse import Finding
 from perennial_operator.api.retrain_job import RetrainJobSpec
 from perennial_operator.api.retrain_job_status import RetrainJobStatus
 from perennial_operator.api.routing_intent import RevisionCounters, RouterState
@@ -259,4 +260,16 @@ class RouterSnapshot:
     last_failure: Failure | None = None
 
 
-Snapshot = ModelSnapshot | RunSnapshot | RouterSnapshot
+@dataclass(frozen=True, slots=True)
+class RefusedSnapshot:
+    """A root whose spec cannot be acted on, and everything that is wrong with it."""
+
+    key: Key
+    meta: Meta
+    status: ModelDeploymentStatus | RetrainJobStatus
+    findings: tuple[Finding, ...]
+    decisions: tuple[DecisionFacts, ...] = ()
+    children: tuple[Child, ...] = ()
+
+
+Snapshot = ModelSnapshot | RunSnapshot | RouterSnapshot | RefusedSnapshot
