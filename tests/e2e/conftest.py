@@ -1,6 +1,7 @@
 """Clients of the real API server for end-to-end tests: one person each."""
 
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -48,14 +49,21 @@ class Person:
         name = document["metadata"]["name"]
         return self._said(self.http.put(f"{path}/{name}", params=_query(keep=False), json=document))
 
+    def read(self, document: Document) -> Document:
+        """Return an object of ours as it is stored."""
+        path = _PATHS[document["kind"]].format(namespace=NAMESPACE)
+        response = self.http.get(f"{path}/{document['metadata']['name']}")
+        stored: Document = response.raise_for_status().json()
+        return stored
+
     def send(self, path: str, document: Document) -> Answer:
         """Create any other object, and keep it."""
         return self._said(self.http.post(path, json=document))
 
     def delete(self, document: Document) -> None:
-        """Delete an object of ours."""
+        """Delete an object of ours, if it is there."""
         path = _PATHS[document["kind"]].format(namespace=NAMESPACE)
-        self.http.delete(f"{path}/{document['metadata']['name']}").raise_for_status()
+        self.http.delete(f"{path}/{document['metadata']['name']}")
 
     @staticmethod
     def _said(response: httpx.Response) -> Answer:
@@ -64,6 +72,17 @@ class Person:
 
 
 Persons = Callable[..., Person]
+
+
+def _forged() -> Document:
+    """Return a Decision in another's name: once it is denied, the policies are in force."""
+    target = {"kind": "RetrainJob", "name": "none"}
+    return {
+        "apiVersion": "perennial.dev/v1alpha1",
+        "kind": "Decision",
+        "metadata": {"name": "forged"},
+        "spec": {"action": "Abort", "target": target, "by": "nobody"},
+    }
 
 
 def _query(keep: bool) -> dict[str, str]:  # noqa: FBT001  # private, named at each call
@@ -86,17 +105,29 @@ def person(installed: Running) -> Iterator[Persons]:
     with ExitStack() as stack:
 
         def speak(name: str, *groups: str) -> Person:
-            headers = [("Authorization", f"Bearer {installed.tokens.get(name, _admin(installed))}")]
-            if name not in installed.tokens:
-                headers += [("Impersonate-User", name)]
-                headers += [("Impersonate-Group", each) for each in groups]
+            headers = _headers(installed, name, groups)
             client = httpx.Client(
                 base_url=installed.server, headers=headers, verify=context, trust_env=False
             )
             return Person(stack.enter_context(client))
 
+        eventually(lambda: speak("admin").create(_forged()).status == httpx.codes.FORBIDDEN)
         yield speak
 
 
-def _admin(running: Running) -> str:
-    return running.tokens["admin"]
+def eventually(holds: Callable[[], bool], *, seconds: float = 20) -> None:
+    """Wait until it holds: the API server learns of policies and roles a little later."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it never held"
+        time.sleep(0.1)
+
+
+def _headers(running: Running, name: str, groups: tuple[str, ...]) -> list[tuple[str, str]]:
+    if name in running.tokens:
+        return [("Authorization", f"Bearer {running.tokens[name]}")]
+    return [
+        ("Authorization", f"Bearer {running.tokens['admin']}"),
+        ("Impersonate-User", name),
+        *(("Impersonate-Group", each) for each in groups),
+    ]

@@ -18,10 +18,15 @@ _IS_OPERATOR = (
     f"authorizer.group('{names.GROUP}').resource('retrainjobs')"
     f".namespace(object.metadata.namespace).check('{names.OPERATOR_VERB}').allowed()"
 )
-_DENIED_SECRETS = (
-    "variables.secrets.filter(name, name != '' && !(name in variables.knownSecrets) && "
-    "!authorizer.group('').resource('secrets').namespace(object.metadata.namespace)"
-    ".name(name).check('get').allowed())"
+# One expression may spend 1,000,000 units and one question to the authorizer costs 350,000, so
+# each Secret is asked about in an expression of its own.
+SECRET_LIMIT = 10
+_READER = "authorizer.group('').resource('secrets').namespace(object.metadata.namespace)"
+_READS_ALL_SECRETS = f"{_READER}.check('get').allowed()"
+_NEW_SECRETS = "variables.secrets.filter(name, name != '' && !(name in variables.knownSecrets))"
+_DISTINCT_SECRETS = (
+    "variables.newSecrets.transformList(index, name, variables.newSecrets.indexOf(name) == index, "
+    "string(name))"
 )
 
 
@@ -79,13 +84,33 @@ _MODEL_PODS = ("spec.pod",)
 _RUN_REFERENCES = ("spec.data.credentialsSecretRef", "spec.output.credentialsSecretRef")
 _RUN_PODS = ("spec.trainer.pod", "spec.trainer.container")
 
-_SECRETS = Check(
-    "size(variables.deniedSecrets) == 0",
-    "refer to Secrets that you may read, or ask for the right to get them",
-    "'refer to Secrets that you may read, or ask for the right to get ' + "
-    "variables.secrets.filter(name, name != '').map(name, string(name)).join(', ') + "
-    "', because Pods of this object would use them in your place'",
-)
+
+def _secret_checks() -> Iterator[Check]:
+    for index in range(SECRET_LIMIT):
+        secret = f"variables.askedSecrets[{index}]"
+        yield Check(
+            f"size(variables.askedSecrets) <= {index} || variables.readsAllSecrets || "
+            f"{_READER}.name({secret}).check('get').allowed()",
+            "refer to Secrets that you may read, or ask for the right to get them",
+            f"'refer to a Secret that you may read, or ask for the right to get ' + {secret} + "
+            "', because Pods of this object would use it in your place'",
+        )
+    yield Check(
+        f"size(variables.askedSecrets) <= {SECRET_LIMIT} || variables.readsAllSecrets",
+        f"refer to at most {SECRET_LIMIT} Secrets that are new here, or ask for the right to get "
+        "all Secrets of the namespace",
+    )
+
+
+def _secret_variables(known: str) -> tuple[tuple[str, str], ...]:
+    return (
+        ("knownSecrets", known),
+        ("newSecrets", _NEW_SECRETS),
+        ("askedSecrets", _DISTINCT_SECRETS),
+        ("readsAllSecrets", _READS_ALL_SECRETS),
+    )
+
+
 _ACCOUNT = Check(
     "variables.account == '' || variables.account == 'default' || "
     "variables.account == variables.knownAccount || "
@@ -111,19 +136,17 @@ MODEL_POLICY = Policy(
     operations=("CREATE", "UPDATE"),
     variables=(
         ("secrets", secret_names("object", references=_MODEL_REFERENCES, pods=_MODEL_PODS)),
-        (
-            "knownSecrets",
+        *_secret_variables(
             "oldObject == null ? [] : "
             + secret_names("oldObject", references=_MODEL_REFERENCES, pods=_MODEL_PODS),
         ),
-        ("deniedSecrets", _DENIED_SECRETS),
         ("account", "object.?spec.?pod.?serviceAccountName.orValue('')"),
         (
             "knownAccount",
             "oldObject == null ? '' : oldObject.?spec.?pod.?serviceAccountName.orValue('')",
         ),
     ),
-    checks=(_SECRETS, _ACCOUNT),
+    checks=(*_secret_checks(), _ACCOUNT),
 )
 
 _REQUESTER = Check(
@@ -149,8 +172,7 @@ RUN_POLICY = Policy(
         ("managedBefore", f"oldObject == null ? optional.none() : {_managed_by('oldObject')}"),
         ("requestedBy", "object.?spec.?requestedBy.orValue('')"),
         ("secrets", secret_names("object", references=_RUN_REFERENCES, pods=_RUN_PODS)),
-        ("knownSecrets", "[]"),
-        ("deniedSecrets", _DENIED_SECRETS),
+        *_secret_variables("[]"),
         ("account", "object.?spec.?trainer.?pod.?serviceAccountName.orValue('')"),
         ("knownAccount", "''"),
     ),
@@ -163,7 +185,7 @@ RUN_POLICY = Policy(
             f"remove label {names.LABEL_MANAGED_BY}: {names.MANAGED_BY}, because it marks what "
             "the operator made",
         ),
-        _unless_trusted(_SECRETS),
+        *(_unless_trusted(each) for each in _secret_checks()),
         _unless_trusted(_ACCOUNT),
     ),
 )
