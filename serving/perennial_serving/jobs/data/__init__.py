@@ -1,0 +1,1 @@
+"""Rows for step Jobs: read from a source, split, counted, handed to models. Pure but for numpy."""
