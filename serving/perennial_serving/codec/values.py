@@ -19,7 +19,7 @@ from perennial_serving.contract.results import Reason
 from perennial_serving.errors import Invalid
 
 _EXACT_FLOAT = 2**53
-_OPEN = ord("[")
+_OPENING = re.compile(rb"[\[\s]*")
 _INDEX = re.compile(r"\[(\d+)\]")
 _ELEMENTS: dict[str, Any] = {"BOOL": bool, "BYTES": str}
 
@@ -95,14 +95,9 @@ def place(flat_index: int, spec: TensorSpec, *, shape: Shape) -> str:
 
 def _depth(data: bytes | list[Any]) -> int:
     """Count the arrays that open before the first element."""
-    depth = 0
     if isinstance(data, bytes):
-        for byte in data:
-            if byte == _OPEN:
-                depth += 1
-            elif byte not in b" \t\r\n":
-                break
-        return depth
+        return _OPENING.match(data)[0].count(b"[")  # type: ignore[index]  # it matches nothing, too
+    depth = 0
     first: Any = data
     while isinstance(first, list):
         depth += 1
@@ -135,8 +130,6 @@ def _values(data: bytes | list[Any], datatype: str, *, depth: int, field: str) -
         if element is int and "got `float`" in str(error):
             return _integral(data, depth=depth, field=field)
         raise _refused(str(error), datatype, field=field) from error
-    except RecursionError as error:
-        raise Invalid(Reason.TOO_DEEP, "nested too deep", field=field) from error
 
 
 def _typed(data: bytes | list[Any], element: Any, depth: int) -> list[Any]:  # noqa: ANN401

@@ -238,4 +238,4 @@ def _is_canonical(host: str, *, version: int) -> bool:
         address = ipaddress.ip_address(host)
     except ValueError:
         return False
-    return address.version == version and str(address) == host
+    return address.version == version and str(address) == host and "%" not in host
