@@ -41,7 +41,8 @@ def resolution(question: Question, now: datetime) -> Resolution:
     if digest:
         return Resolution(resolved=_resolved(question.status, seen, digest=digest, now=now))
     trouble = pods.first_trouble(found)
-    return Resolution(name, _is_spent(seen, name, found), question.status.model, trouble)
+    is_spent = trouble is None and _is_spent(seen, name, found)
+    return Resolution(name, is_spent, question.status.model, trouble)
 
 
 def model(seen: ModelSnapshot) -> Mapping[str, str]:
