@@ -170,20 +170,30 @@ def succeed(cluster: FakeCluster, **steps: JobResult) -> None:
     }
 
 
+def decide_on(cluster: FakeCluster, name: str, action: str, **spec: Any) -> None:  # noqa: ANN401  # JSON
+    """Let `approver` decide about the run, on its attempt and evidence if none are given."""
+    usual = {"attempt": "1", "evidenceDigest": EVIDENCE}
+    target = {"kind": names.RETRAIN_JOB, "name": "again"}
+    cluster.put(builders.decision(name, action, target=target, **{**usual, **spec}))
+
+
+def answer_of(cluster: FakeCluster, name: str) -> str:
+    """Return how a Decision was answered, "" if it was not."""
+    document = cluster.document(names.DECISION, name) or {}
+    found = (document.get("status") or {}).get("conditions") or [{"reason": ""}]
+    return str(found[0]["reason"])
+
+
 def until(cluster: FakeCluster, state: str, *, limit: int = 60) -> Document:
     """Tick until the run is in a state; return its status."""
     for _ in range(limit):
-        if cluster.status(_run_key(cluster)).get("state") == state:
-            return cluster.status(_run_key(cluster))
-        cluster.tick(run.decide, _run_key(cluster))
-    message = f"still {cluster.status(_run_key(cluster)).get('state')} after {limit} ticks"
+        if cluster.status().get("state") == state:
+            return cluster.status()
+        cluster.tick(run.decide)
+    message = f"still {cluster.status().get('state')} after {limit} ticks"
     raise AssertionError(message)
 
 
 def told(status: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Return the conditions of a status: (status, reason) by type."""
     return {each["type"]: (each["status"], each["reason"]) for each in status["conditions"]}
-
-
-def _run_key(cluster: FakeCluster) -> Key:
-    return cluster.key

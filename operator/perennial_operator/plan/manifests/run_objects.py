@@ -125,6 +125,10 @@ def settings(options: Options) -> list[dict[str, str]]:
             "name": "PERENNIAL_ALLOW_PRIVATE_NETWORKS",
             "value": "true" if options.allow_private_networks else "false",
         },
+        {
+            "name": "PERENNIAL_ALLOW_UNSAFE_FORMATS",
+            "value": "true" if options.allow_unsafe_formats else "false",
+        },
         {"name": "TMPDIR", "value": SCRATCH_DIR},
     ]
 

@@ -6,14 +6,13 @@ Canonical JSON is sorted, without spaces; every digest here is sha256 of it.
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from perennial_operator.api import conditions, documents
-from perennial_operator.api.model_deployment_status import ModelDeploymentStatus
 from perennial_operator.api.retrain_job import RetrainJobSpec, Trainer
 from perennial_operator.api.retrain_job_status import Champion, PinnedData
-from perennial_operator.plan.snapshot import Child, Meta, ModelFacts
+from perennial_operator.plan.snapshot import Meta, ModelFacts
 
 CLASSIFICATION = "classification"
 REGRESSION = "regression"
@@ -84,28 +83,32 @@ def nominal_time(spec: RetrainJobSpec, meta: Meta) -> str:
 
 
 def moment(stamp: str) -> datetime:
-    """Return the moment of a stamp that a status or a schema-checked field holds."""
-    return datetime.fromisoformat(stamp)
+    """Return the moment of a stamp that a status or a user's date-time field holds.
+
+    The API server admits a date-time without a zone; it counts as UTC.
+    """
+    found = datetime.fromisoformat(stamp)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def champion(model: ModelFacts) -> Champion | None:
     """Return the stable revision; one without digest if none is stable; None if not seen yet."""
-    stable = stable_revision(model.status)
+    stable = model.status.revisions.stable
     if not stable:
         return Champion()
-    revision = next((each for each in model.revisions if each.name == stable), None)
-    return revision_as_champion(revision) if revision else None
+    served = served_model(model, stable)
+    if served is None:
+        return None
+    return Champion(revision=stable, digest=served["digest"], uri=served["uri"])
 
 
-def stable_revision(status: ModelDeploymentStatus) -> str:
-    """Return the name of the stable revision, "" if none."""
-    return status.revisions.stable
-
-
-def revision_as_champion(revision: Child) -> Champion:
-    """Return a ControllerRevision's name, digest and location of its bytes."""
-    model = revision.document["data"]["projection"]["model"]
-    return Champion(revision=revision.name, digest=model["digest"], uri=model["uri"])
+def served_model(model: ModelFacts, revision: str) -> Mapping[str, str] | None:
+    """Return uri, digest and credentials of a revision's model; None if it was not seen."""
+    for each in model.revisions:
+        if each.name == revision:
+            served: Mapping[str, str] = each.document["data"]["projection"]["model"]
+            return served
+    return None
 
 
 def retry_name(model: Meta, trigger_id: str) -> str:

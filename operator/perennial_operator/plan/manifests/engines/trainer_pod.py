@@ -21,6 +21,7 @@ IN_DIR = "/perennial/in"
 OUT_DIR = "/perennial/out"
 CONFIG_DIR = f"{IN_DIR}/config"
 GRACE_SECONDS = 120 + 600  # the trainer's own, and the sidecar's for its upload
+_CPU_REQUEST = {"containerName": TRAINER, "resource": "requests.cpu"}
 DEFAULT_RESOURCES = {
     "requests": {"cpu": "1", "memory": "2Gi"},
     "limits": {"memory": "2Gi"},
@@ -195,6 +196,7 @@ def _environment(attempt: Attempt) -> list[dict[str, Any]]:
         {"name": "PERENNIAL_RUN_ID", "value": attempt.inputs.run_id},
         {"name": "PERENNIAL_ATTEMPT", "value": str(attempt.n)},
         {"name": "PERENNIAL_SEED", "value": str(attempt.seed)},
+        {"name": "PERENNIAL_CPU_LIMIT", "valueFrom": {"resourceFieldRef": _CPU_REQUEST}},
     ]
 
 

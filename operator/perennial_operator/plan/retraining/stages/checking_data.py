@@ -52,7 +52,7 @@ def _step(seen: RunSnapshot, model: ModelFacts, champion: Champion) -> step_jobs
         credentials={
             **({"data": (source.name, data.source.uri)} if source else {}),
             **step_jobs.output_credentials(seen),
-            **step_jobs.model_credentials(seen, champion.uri),
+            **step_jobs.model_credentials(model, champion),
         },
     )
 
@@ -60,7 +60,7 @@ def _step(seen: RunSnapshot, model: ModelFacts, champion: Champion) -> step_jobs
 def _refused(seen: RunSnapshot, step: step_jobs.Step, answer: Result, *, now: datetime) -> Advance:
     """Return the end of the run; only a Manual run does not wait for missing data."""
     if answer.reason == reasons.SOURCE_MISSING and seen.spec.trigger.type != "Manual":
-        return step_jobs.repeat(seen, step, answer, at=now + MISSING_PAUSE)
+        return step_jobs.repeat(seen, step, answer, pause=MISSING_PAUSE, now=now)
     return _rejected(
         seen, Claim(conditions.DATA_READY, conditions.FALSE, answer.reason, answer.message)
     )

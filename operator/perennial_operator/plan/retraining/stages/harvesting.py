@@ -99,7 +99,9 @@ def _ungated(seen: RunSnapshot, found: Advance, now: datetime) -> Advance:
         edge=Event.UNGATED,
         claims=(
             *found.claims,
-            Claim(conditions.VALIDATED, conditions.UNKNOWN, reasons.NOT_RUN, "validation.mode is None"),
+            Claim(
+                conditions.VALIDATED, conditions.UNKNOWN, reasons.NOT_RUN, "validation.mode is None"
+            ),
             Claim(conditions.APPROVED, conditions.UNKNOWN, reasons.WAITING, text),
         ),
         events=(*found.events, Notice("Normal", reasons.APPROVAL_NEEDED, text)),

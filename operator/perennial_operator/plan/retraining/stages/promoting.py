@@ -164,10 +164,10 @@ def _order(spec: RetrainJobSpec, meta: Meta) -> tuple[datetime, datetime, str]:
 
 def _rejected_revision(seen: RunSnapshot, model: ModelFacts) -> str:
     rejected = {each.revision for each in model.status.revisions.rejected}
-    for revision in model.revisions:
-        is_same = identity.revision_as_champion(revision).digest == _digest(seen)
-        if revision.name in rejected and is_same:
-            return revision.name
+    for name in sorted(rejected):
+        served = identity.served_model(model, name)
+        if served and served["digest"] == _digest(seen):
+            return name
     return ""
 
 

@@ -11,14 +11,20 @@ from typing import Any
 
 from perennial_operator.api import conditions, reasons
 from perennial_operator.api.conditions import Claim
-from perennial_operator.api.retrain_job_status import RetrainJobStatus, StepIntent
+from perennial_operator.api.retrain_job_status import Champion, RetrainJobStatus, StepIntent
 from perennial_operator.plan.actions import Create
 from perennial_operator.plan.manifests import retrain_steps, step_inputs
 from perennial_operator.plan.manifests.engines import job
 from perennial_operator.plan.retraining import identity
 from perennial_operator.plan.retraining.stages.advance import Advance, leave, waits
 from perennial_operator.plan.retraining.states import Event
-from perennial_operator.plan.snapshot import Child, ContainerFacts, PodFacts, RunSnapshot
+from perennial_operator.plan.snapshot import (
+    Child,
+    ContainerFacts,
+    ModelFacts,
+    PodFacts,
+    RunSnapshot,
+)
 from perennial_serving.contract import results
 from perennial_serving.contract.results import Outcome, Result
 
@@ -57,11 +63,11 @@ def output_credentials(seen: RunSnapshot) -> dict[str, tuple[str, str]]:
     return {"output": (output.credentials_secret_ref.name, output.uri)}
 
 
-def model_credentials(seen: RunSnapshot, champion_uri: str) -> dict[str, tuple[str, str]]:
-    """Return the folder that opens the champion, if there is one."""
-    if not (champion_uri and seen.model and seen.model.spec.model.credentials_secret_ref):
-        return {}
-    return {"model": (seen.model.spec.model.credentials_secret_ref.name, champion_uri)}
+def model_credentials(model: ModelFacts, champion: Champion) -> dict[str, tuple[str, str]]:
+    """Return the folder that opens the champion, if its revision names a Secret."""
+    served = identity.served_model(model, champion.revision) or {}
+    secret = served.get("credentials", "")
+    return {"model": (secret, champion.uri)} if secret else {}
 
 
 def work(seen: RunSnapshot, step: Step, now: datetime) -> Result | Advance:
@@ -89,8 +95,8 @@ def _answered(
     if answer.outcome is Outcome.BUG:
         return lost(seen, step, f"{answer.reason}: {answer.message}", now=now)
     if answer.outcome is Outcome.UNAVAILABLE:
-        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**intent.unavailable)
-        return repeat(seen, step, answer, at=now + timedelta(seconds=pause))
+        seconds = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**intent.unavailable)
+        return repeat(seen, step, answer, pause=timedelta(seconds=seconds), now=now)
     return answer
 
 
@@ -121,11 +127,13 @@ def lost(seen: RunSnapshot, step: Step, why: str, *, now: datetime) -> Advance:
     return failed(seen, claim)
 
 
-def repeat(seen: RunSnapshot, step: Step, answer: Result, *, at: datetime) -> Advance:
+def repeat(
+    seen: RunSnapshot, step: Step, answer: Result, *, pause: timedelta, now: datetime
+) -> Advance:
     """Return the intent to try a step again later, which a new Job does then."""
     before = seen.status.intent
     intent = replace(
-        _intent(seen, step, at),
+        _intent(seen, step, now + pause),
         lost=before.lost if before else 0,
         unavailable=before.unavailable + 1 if before else 1,
     )
@@ -134,6 +142,7 @@ def repeat(seen: RunSnapshot, step: Step, answer: Result, *, at: datetime) -> Ad
         _intending(seen.status, intent),
         claims=(Claim(step.condition, state, answer.reason, answer.message),),
         note=f"step {step.name} is repeated later",
+        look_again_seconds=pause.total_seconds(),
     )
 
 

@@ -19,7 +19,7 @@ from perennial_operator.plan.retraining.stages import pending, step_jobs
 from perennial_operator.plan.retraining.stages.advance import Advance, leave, waits
 from perennial_operator.plan.retraining.states import Event, State
 from perennial_operator.plan.retraining.verdict import Next, Ruling, Verdict
-from perennial_operator.plan.snapshot import RunFacts, RunSnapshot
+from perennial_operator.plan.snapshot import ModelFacts, RunFacts, RunSnapshot
 from perennial_serving.contract import results
 from perennial_serving.contract.results import ComparePayload, Outcome, Result
 
@@ -34,14 +34,14 @@ STATUS_OF: dict[Verdict, tuple[str, str, str]] = {
 
 def advance(seen: RunSnapshot, now: datetime) -> Advance:
     """Return the validate step's way, and what its numbers prove."""
-    if seen.model is None:
+    if (model := seen.model) is None:
         return pending.no_model(seen, now)
-    champion = identity.champion(seen.model)
+    champion = identity.champion(model)
     if champion is None:
         return waits(seen.status, "waits to see the stable revision", seconds=LAG_SECONDS)
     if seen.status.intent is None:
         seen = replace(seen, status=_frozen(seen, champion))
-    step = _step(seen)
+    step = _step(seen, model)
     answer = step_jobs.work(seen, step, now)
     if isinstance(answer, Advance):
         return answer
@@ -128,7 +128,7 @@ def _frozen(seen: RunSnapshot, champion: Champion) -> RetrainJobStatus:
     )
 
 
-def _step(seen: RunSnapshot) -> step_jobs.Step:
+def _step(seen: RunSnapshot, model: ModelFacts) -> step_jobs.Step:
     status = seen.status
     champion = status.champion or Champion()
     comparison = step_inputs.Comparison(
@@ -146,7 +146,7 @@ def _step(seen: RunSnapshot) -> step_jobs.Step:
         document=step_inputs.compare(step_jobs.inputs(seen), comparison),
         credentials={
             **step_jobs.output_credentials(seen),
-            **step_jobs.model_credentials(seen, champion.uri),
+            **step_jobs.model_credentials(model, champion),
         },
     )
 
