@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from perennial_serving.codec.tensors import TASK_CLASSIFICATION, Array, Signature
 from perennial_serving.contract import manifest
+from perennial_serving.contract.manifest import MANIFEST_NAME
 from perennial_serving.contract.results import ComparePayload, MetricResult, Reason
 from perennial_serving.errors import Invalid
 from perennial_serving.fetch import download
@@ -152,18 +153,27 @@ def _contender(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         download.download(uri, folder, workplace.access(purpose), digest=digest)
-        options = load.Options(
-            digest=digest,
-            allow_unsafe_formats=workplace.allow_unsafe_formats,
-            threads=workplace.threads,
-        )
-        loaded = load.load(folder, options)
+        loaded = load.load(folder, _options(folder, digest, workplace))
         facts = step.parsed((folder / RUN).read_bytes() if (folder / RUN).is_file() else None)
     end = facts.get("trainEnd")
     return Contender(
         model=loaded.model,
         signature=predictions.named(loaded.model.signature, features),
         train_end=float(end) if isinstance(end, int | float) else None,
+    )
+
+
+def _options(folder: Path, digest: str, workplace: Workplace) -> load.Options:
+    """Return how to load a model; a pickle counts as declared where the setting allows it."""
+    listed = folder / MANIFEST_NAME
+    declared = ""
+    if workplace.allow_unsafe_formats and listed.is_file():
+        declared = manifest.parse(listed.read_bytes()).format
+    return load.Options(
+        digest=digest,
+        declared_format=declared,
+        allow_unsafe_formats=workplace.allow_unsafe_formats,
+        threads=workplace.threads,
     )
 
 

@@ -1,9 +1,7 @@
 """Step `harvest`: verifies what an attempt handed back, packs it, publishes it by its digest."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,12 +12,11 @@ from perennial_serving.contract import manifest
 from perennial_serving.contract.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, AttemptManifest
 from perennial_serving.contract.results import HarvestPayload, Reason
 from perennial_serving.errors import Invalid
-from perennial_serving.fetch import publish
 from perennial_serving.fetch.place import Store
 from perennial_serving.fetch.retry import persistently
 from perennial_serving.jobs import check_data, step
 from perennial_serving.jobs.data import counts, split, tables
-from perennial_serving.jobs.packing import artifact
+from perennial_serving.jobs.packing import artifact, publication
 from perennial_serving.jobs.packing.artifact import Native, Packed, Wish
 from perennial_serving.jobs.packing.equivalence import MAX_REAL_ROWS, Limits
 from perennial_serving.jobs.packing.signature import Sample
@@ -77,21 +74,8 @@ def run(document: Document, workplace: Workplace) -> HarvestPayload:
     place = attempt_place(document.output, document.run_id, document.attempt)
     returned = _verified(workplace.store(place), document)
     packed = _packed(document, returned, _data(document, workplace))
-    digest = manifest.digest(packed.manifest())
-    uri = step.model_place(document.output, digest)
-    published(packed, uri, workplace)
-    return HarvestPayload(digest, uri, packed.format, packed.size_bytes(), packed.note)
-
-
-def published(packed: Packed, uri: str, workplace: Workplace) -> None:
-    """Put an artifact into the output, its manifest last; nothing happens if it is there."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for path, data in packed.files.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(data)
-        (folder / MANIFEST_NAME).write_bytes(packed.manifest())
-        publish.publish(folder, uri, workplace.access("output"))
+    found = publication.published(packed, document.output, workplace.access("output"))
+    return HarvestPayload(found.digest, found.uri, found.format, found.size_bytes, found.note)
 
 
 def _verified(store: Store, document: Document) -> _Returned:

@@ -23,7 +23,7 @@ from perennial_serving.jobs.packing.equivalence import Limits, Proof, Side, Tria
 from perennial_serving.jobs.packing.signature import Sample
 from perennial_serving.runtime.artifact import FORMAT_ONNX, SIGNATURE, WARMUP
 from perennial_serving.runtime.onnx import Onnx
-from perennial_serving.runtime.sklearn import Sklearn
+from perennial_serving.runtime.sklearn import Sklearn, signature_of
 
 CONVERSION = "conversion.json"
 RUN = "run.json"
@@ -104,6 +104,19 @@ def pack(native: Native, sample: Sample, wish: Wish, *, given: Signature | None 
     if wish.format == FORMAT_ONNX:
         raise Invalid(Reason.NOT_EQUIVALENT, f"no ONNX form answers as the model does: {note}")
     return _as_trained(model, wish, note=note)
+
+
+def pack_unproved(native: Native, wish: Wish) -> Packed:
+    """Return the artifact of a model without rows to prove a conversion on: it stays as it is."""
+    if wish.format == FORMAT_ONNX:
+        message = "a conversion is proved on rows; give a sample of the training data"
+        raise Invalid(Reason.NOT_EQUIVALENT, message)
+    described = signature_of(native.estimator)
+    note = "" if wish.format == native.format else "no rows to prove a conversion on"
+    name = f"model.{native.format}"
+    record = {"v": 1, "format": native.format, "method": "none", "why": note}
+    files = {name: native.data} | _described(described, record, wish)
+    return Packed(files, native.format, name, note)
 
 
 def _forms(candidate: convert.Candidate, sample: Sample) -> Iterator[convert.Candidate]:
