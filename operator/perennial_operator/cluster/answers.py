@@ -8,9 +8,7 @@ Unexpected a bug of ours: never repeated in a storm
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from perennial_operator.api import reasons
 from perennial_operator.errors import Invalid, PerennialError, Unavailable
@@ -45,7 +43,6 @@ class Answer:
     code: int
     message: str
     reason: str = ""
-    details: Mapping[str, Any] | None = None
     retry_after_seconds: float | None = None
     is_status_write: bool = False
 
@@ -55,11 +52,10 @@ class Answer:
         try:
             status = json.loads(body)
             message, reason = str(status["message"]), str(status.get("reason") or "")
-            details = status.get("details") or {}
         except (ValueError, TypeError, KeyError, AttributeError):
-            message, reason, details = body[:500].decode(errors="replace"), "", {}
+            message, reason = body[:500].decode(errors="replace"), ""
         seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
-        return cls(code, message, reason, details, seconds)
+        return cls(code, message, reason, seconds)
 
 
 def error(answer: Answer) -> Exception:

@@ -69,6 +69,7 @@ class Follower(Generic[T]):
         self._stopping = threading.Event()
         self._heard_at = time.monotonic()
         self.is_synced = threading.Event()
+        self.first_pause_seconds = FIRST_PAUSE_SECONDS
 
     @property
     def age_seconds(self) -> float:
@@ -77,11 +78,11 @@ class Follower(Generic[T]):
 
     def run(self) -> None:
         """List and watch until `stop`; errors of the cluster make it pause, bugs end it."""
-        pause = FIRST_PAUSE_SECONDS
+        pause = self.first_pause_seconds
         while not self._stopping.is_set():
             try:
                 self._follow()
-                pause, reason = FIRST_PAUSE_SECONDS, "ended"
+                pause, reason = self.first_pause_seconds, "ended"
             except Expired:
                 self._since, reason = "", "expired"
             except PerennialError as error:
