@@ -164,8 +164,11 @@ def _champion(document: Document, workplace: Workplace) -> _Champion:
     )
 
 
-def _kinds(signature: Signature) -> dict[str, str]:
-    """Return the kinds of the columns that a model takes; none if it names none."""
+def _kinds(signature: Signature) -> dict[str, str] | None:
+    """Return the kinds of the columns that a model takes; None if it does not name them."""
+    matrix = signature.inputs[0]
+    if len(signature.inputs) == 1 and not matrix.columns and matrix.shape[1:] != (1,):
+        return None
     names = predictions.column_names(signature)
     datatypes = [spec.datatype for spec in signature.inputs]
     if len(datatypes) == 1:

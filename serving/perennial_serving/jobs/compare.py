@@ -253,14 +253,14 @@ def _classes(labels: Sequence[str], contenders: Sequence[Contender | None]) -> l
 def _classified(contender: Contender, rows: _Holdout, classes: Sequence[str]) -> ClassScores:
     found = predictions.answers(contender.model, contender.signature, rows.features)
     return ClassScores(
-        labels=predictions.class_labels(found, classes),
+        labels=predictions.class_labels(found, contender.signature, classes),
         probabilities=predictions.class_probabilities(found, contender.signature, classes),
     )
 
 
 def _numbers(contender: Contender, rows: _Holdout) -> NDArray[np.float64]:
     found = predictions.answers(contender.model, contender.signature, rows.features)
-    return predictions.predictions(found)
+    return predictions.predictions(found, contender.signature)
 
 
 def _measured(document: Document, scored: Rows) -> tuple[MetricResult, ...]:

@@ -51,12 +51,39 @@ def column_names(signature: Signature) -> tuple[str, ...]:
     return matrix.columns if matrix else tuple(spec.name for spec in signature.inputs)
 
 
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Which outputs answer what; "" = none."""
+
+    label: str = ""
+    probabilities: str = ""
+    prediction: str = ""
+
+
+def roles(signature: Signature) -> Roles:
+    """Return the outputs' roles: by our names, else by type and shape, as converters name them.
+
+    One value a row that is no float is a label; floats beside it, one a class, are probabilities.
+    One float a row, alone, is a prediction.
+    """
+    outputs = {spec.name: spec for spec in signature.outputs}
+    single = [name for name, spec in outputs.items() if spec.shape[1:] in {(), (1,)}]
+    floats = [name for name, spec in outputs.items() if datatypes.is_float(spec.datatype)]
+    label = next((name for name in single if name == LABEL or name not in floats), "")
+    if label:
+        wide = [name for name in floats if name == PROBABILITIES or name not in single]
+        return Roles(label=label, probabilities=wide[0] if wide else "")
+    if PREDICTION in floats or len(outputs) == 1:
+        return Roles(prediction=next((name for name in floats if name in single), ""))
+    return Roles()
+
+
 def task_of(signature: Signature) -> str:
     """Return the task that the outputs allow; "" if they are not those that can be compared."""
-    names = {spec.name for spec in signature.outputs}
-    if LABEL in names:
+    found = roles(signature)
+    if found.label:
         return TASK_CLASSIFICATION
-    return TASK_REGRESSION if PREDICTION in names else ""
+    return TASK_REGRESSION if found.prediction else ""
 
 
 def answers(model: Model, signature: Signature, columns: Columns) -> Answers:
@@ -131,13 +158,12 @@ def _attempt(
         return None
 
 
-def class_labels(found: Answers, classes: Sequence[str]) -> NDArray[np.int64]:
+def class_labels(found: Answers, signature: Signature, classes: Sequence[str]) -> NDArray[np.int64]:
     """Return label codes within `classes` (texts); -1 for unscored rows and unknown labels."""
+    answer = found.outputs[roles(signature).label]
     codes = {name: code for code, name in enumerate(classes)}
     result = np.full(found.scored.size, -1, dtype=np.int64)
-    result[found.scored] = [
-        codes.get(text(value), -1) for value in found.outputs[LABEL].ravel().tolist()
-    ]
+    result[found.scored] = [codes.get(text(value), -1) for value in answer.ravel().tolist()]
     return result
 
 
@@ -150,7 +176,7 @@ def class_probabilities(
     """
     result = np.full((found.scored.size, len(classes)), np.nan)
     known = [text(value) for value in signature.classes]
-    answer = found.outputs.get(PROBABILITIES)
+    answer = found.outputs.get(roles(signature).probabilities)
     if answer is None or answer.ndim != 2 or answer.shape[1] != len(known):  # noqa: PLR2004  a matrix
         return result
     rows = np.zeros((answer.shape[0], len(classes)))
@@ -161,10 +187,10 @@ def class_probabilities(
     return result
 
 
-def predictions(found: Answers) -> NDArray[np.float64]:
+def predictions(found: Answers, signature: Signature) -> NDArray[np.float64]:
     """Return the numbers of a regression, NaN where unscored."""
     result = np.full(found.scored.size, np.nan)
-    answer = np.asarray(found.outputs[PREDICTION], dtype=np.float64)
+    answer = np.asarray(found.outputs[roles(signature).prediction], dtype=np.float64)
     result[found.scored] = answer if answer.ndim == 1 else answer[:, 0]
     return result
 

@@ -17,7 +17,6 @@ from perennial_serving.contract import manifest
 from perennial_serving.contract.manifest import ListedFile, Manifest
 from perennial_serving.contract.results import Reason
 from perennial_serving.errors import Invalid
-from perennial_serving.jobs.data import predictions
 from perennial_serving.jobs.packing import boundary, convert, equivalence, signature
 from perennial_serving.jobs.packing.equivalence import Limits, Proof, Side, Trial
 from perennial_serving.jobs.packing.signature import Sample
@@ -142,9 +141,8 @@ def _has_missing(column: Array) -> bool:
 def pack_onnx(data: bytes, sample: Sample | None, wish: Wish, *, given: Signature | None) -> Packed:
     """Return the artifact of an ONNX model as it is; with a sample its columns get names."""
     model = Onnx(data, given)
-    described = model.signature
-    if sample is not None and given is None:
-        described = predictions.named(described, sample.names)
+    names = () if sample is None else sample.names
+    described = given or signature.of_onnx(data, model.signature, names)
     record = {"v": 1, "format": FORMAT_ONNX, "method": "none", "tried": []}
     files = {f"model.{FORMAT_ONNX}": data} | _described(described, record, wish)
     if sample is not None:

@@ -125,13 +125,15 @@ def _scale(signature: Signature, expected: _Answers) -> float:
 def _answers(side: Side, sample: Sample) -> _Answers:
     found = predictions.answers(side.model, side.signature, sample.columns)
     if side.signature.task != TASK_CLASSIFICATION:
-        numbers = predictions.predictions(found)
+        numbers = predictions.predictions(found, side.signature)
         return _Answers(found.scored, np.zeros(numbers.size, dtype=np.int64), numbers[:, None])
     classes = [predictions.text(value) for value in side.signature.classes]
     probabilities = predictions.class_probabilities(found, side.signature, classes)
     if len(side.signature.outputs) == 1:  # labels only: nothing else to compare
         probabilities = np.where(found.scored[:, None], 0.0, np.nan)
-    return _Answers(found.scored, predictions.class_labels(found, classes), probabilities)
+    return _Answers(
+        found.scored, predictions.class_labels(found, side.signature, classes), probabilities
+    )
 
 
 def _difference(expected: _Answers, found: _Answers) -> _Difference:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import onnx
 import pandas as pd
 from sklearn.base import is_classifier
 
@@ -22,6 +23,7 @@ from perennial_serving.codec.tensors import (
 )
 from perennial_serving.contract.results import Reason
 from perennial_serving.errors import Invalid
+from perennial_serving.jobs.data import predictions
 
 INPUT = "input"
 PREDICT_ERRORS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RuntimeError)
@@ -136,3 +138,30 @@ def _with_outputs(estimator: Any, inputs: tuple[TensorSpec, ...], row: Any) -> S
     if hasattr(estimator, "predict_proba"):
         outputs.append(TensorSpec(PROBABILITIES, "FP64", (FREE, classes.size)))
     return Signature(inputs, tuple(outputs), TASK_CLASSIFICATION, tuple(classes.tolist()))
+
+
+def of_onnx(data: bytes, derived: Signature, names: Sequence[str]) -> Signature:
+    """Return the signature of an ONNX model with what the graph does not declare.
+
+    Column names are those of the data if their number fits, classes those of the graph's last
+    classifier if there is one probability for each.
+    """
+    described = predictions.named(derived, names)
+    outputs = {spec.name: spec for spec in described.outputs}
+    probabilities = outputs.get(predictions.roles(described).probabilities)
+    classes = _onnx_classes(data)
+    if probabilities is None or probabilities.shape[1:] not in {(FREE,), (len(classes),)}:
+        classes = ()
+    return replace(described, task=predictions.task_of(described), classes=classes)
+
+
+def _onnx_classes(data: bytes) -> tuple[Any, ...]:
+    """Return the class labels that the last classifier of a graph holds."""
+    classes: tuple[Any, ...] = ()
+    for node in onnx.load_from_string(data).graph.node:
+        for attribute in node.attribute:
+            if attribute.name == "classlabels_int64s" and attribute.ints:
+                classes = tuple(attribute.ints)
+            elif attribute.name == "classlabels_strings" and attribute.strings:
+                classes = tuple(text.decode() for text in attribute.strings)
+    return classes
