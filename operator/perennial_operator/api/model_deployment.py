@@ -119,7 +119,7 @@ class Rollout:
         ),
     )
 
-    strategy: str = spec("Canary or Recreate.", default=CANARY, enum=[CANARY, RECREATE])
+    strategy: str = spec("How traffic moves.", default=CANARY, enum=[CANARY, RECREATE])
     canary: Canary = spec("Steps of the Canary strategy.", default=Canary())
     approval: RolloutApproval = spec("Approval by a person.", default=RolloutApproval())
     deadlines: Deadlines = spec("Limits of time.", default=Deadlines())

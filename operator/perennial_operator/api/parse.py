@@ -4,7 +4,7 @@ Findings are what schema and CEL cannot express: the strict form of locations, w
 parser will open. An object with findings has no value, so nobody can act on it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -36,48 +36,55 @@ class Parsed(Generic[T]):
 
 def model_deployment(document: Mapping[str, Any]) -> Parsed[ModelDeploymentSpec]:
     """Parse a ModelDeployment's spec."""
-    parsed = _shaped(ModelDeploymentSpec, document.get("spec"))
-    if parsed.value is None:
-        return parsed
-    return _checked(parsed.value, _location("spec.model.uri", parsed.value.model.uri))
+    return _read(ModelDeploymentSpec, document.get("spec"), _model_findings)
 
 
 def retrain_job(document: Mapping[str, Any]) -> Parsed[RetrainJobSpec]:
     """Parse a RetrainJob's spec."""
-    parsed = _shaped(RetrainJobSpec, document.get("spec"))
-    if parsed.value is None:
-        return parsed
-    spec = parsed.value
-    source = _location("spec.data.source.uri", spec.data.source.uri)
-    return _checked(spec, (*source, *_location("spec.output.uri", spec.output.uri)))
+    return _read(RetrainJobSpec, document.get("spec"), _run_findings)
 
 
 def decision(document: Mapping[str, Any]) -> Parsed[DecisionSpec]:
     """Parse a Decision's spec."""
-    return _shaped(DecisionSpec, document.get("spec"))
+    return _read(DecisionSpec, document.get("spec"), _no_findings)
 
 
 def status(kind: type[T], document: Mapping[str, Any]) -> T:
     """Parse a status; an absent or misshapen one counts as empty: it is rebuilt."""
-    return _shaped(kind, document.get("status")).value or kind()
+    return _read(kind, document.get("status"), _no_findings).value or kind()
 
 
-def _shaped(kind: type[T], document: Mapping[str, Any] | None) -> Parsed[T]:
+def _read(
+    kind: type[T],
+    document: Mapping[str, Any] | None,
+    check: Callable[[T], tuple[Finding, ...]],
+) -> Parsed[T]:
     try:
-        return Parsed(documents.load(kind, document or {}))
+        value = documents.load(kind, document or {})
+        findings = check(value)
     except (TypeError, AttributeError):
         message = "apply the object again as documented: what is stored does not fit its schema"
         return Parsed(None, (Finding("spec", reasons.INVALID_SPEC, message),))
+    return Parsed(None, findings) if findings else Parsed(value)
 
 
-def _checked(value: T, findings: Iterable[Finding]) -> Parsed[T]:
-    found = tuple(findings)
-    return Parsed(None, found) if found else Parsed(value)
+def _model_findings(spec: ModelDeploymentSpec) -> tuple[Finding, ...]:
+    return _location("spec.model.uri", spec.model.uri)
+
+
+def _run_findings(spec: RetrainJobSpec) -> tuple[Finding, ...]:
+    return (
+        *_location("spec.data.source.uri", spec.data.source.uri),
+        *_location("spec.output.uri", spec.output.uri),
+    )
+
+
+def _no_findings(_value: object) -> tuple[Finding, ...]:
+    return ()
 
 
 def _location(field: str, uri: str) -> tuple[Finding, ...]:
-    match urls.parse(uri):
-        case urls.Refusal(message=message):
-            return (Finding(field, reasons.INVALID_SPEC, f"{message} in {field}"),)
-        case urls.Location():
-            return ()
+    parsed = urls.parse(uri)
+    if isinstance(parsed, urls.Refusal):
+        return (Finding(field, reasons.INVALID_SPEC, f"{parsed.message} in {field}"),)
+    return ()

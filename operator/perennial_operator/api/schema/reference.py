@@ -1,5 +1,6 @@
 """Reference pages for people: every field of a kind, its rules and what it is for."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, get_args, get_type_hints
@@ -71,7 +72,11 @@ def _default(item: "Field[Any]") -> str:
     if item.default is MISSING or item.default in ("", None, ()) or is_dataclass(item.default):
         return ""
     shown = documents.dump(item.default)
-    return f"`{shown}`" if not isinstance(shown, list) else _list_default(shown)
+    return (
+        _list_default(shown)
+        if isinstance(shown, list)
+        else f"`{json.dumps(shown)}`".replace('"', "")
+    )
 
 
 def _list_default(shown: list[dict[str, Any]]) -> str:
