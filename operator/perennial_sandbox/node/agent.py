@@ -50,9 +50,8 @@ async def run(settings: NodeSettings) -> None:
     """Run the node until it is told to stop; the Pods' processes go on."""
     access = kubeconfig.read(settings.kubeconfig)
     pods_folder(settings.directory).mkdir(parents=True, exist_ok=True, mode=0o700)
-    shims = Shims()
     async with ApiClient(access) as client:
-        tools = _tools(settings, access, client=client, shims=shims)
+        tools = _tools(settings, access, client)
         registry = PodRegistry(tools)
         work = asyncio.create_task(_work(tools, registry))
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -63,18 +62,15 @@ async def run(settings: NodeSettings) -> None:
             _log.info("told to stop; the Pods' processes go on")
         finally:
             await registry.close()
-            shims.close()
 
 
-def _tools(
-    settings: NodeSettings, access: kubeconfig.Access, *, client: ApiClient, shims: Shims
-) -> Tools:
+def _tools(settings: NodeSettings, access: kubeconfig.Access, client: ApiClient) -> Tools:
     server = urlsplit(access.server)
     folders = pod_folders(pods_folder(settings.directory))
     return Tools(
         settings=settings,
         client=client,
-        shims=shims,
+        shims=Shims(),
         addresses=Addresses(settings.address_prefix, folders),
         events=Events(client, settings.node_name),
         capacity=registration.capacity(),
@@ -112,4 +108,5 @@ async def _serve_logs(settings: NodeSettings, registry: PodRegistry) -> None:
         file, settings.node_name, client_ca=settings.kubelet_client_ca
     )
     server = KubeletServer(registry)
-    await server.serve_forever(HOST_ADDRESS, settings.kubelet_port, context=context)
+    await server.listen(HOST_ADDRESS, settings.kubelet_port, context=context)
+    await server.serve_forever()

@@ -4,14 +4,19 @@ import json
 import os
 import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
+
+from perennial_sandbox.node import __main__
 
 if TYPE_CHECKING:
     from conftest import Cluster
 
 Json = dict[str, Any]
+SECONDS = 60.0
 pytestmark = pytest.mark.e2e
 
 
@@ -416,3 +421,95 @@ def test_a_process_killed_from_outside_is_seen(cluster: "Cluster") -> None:
         "pod", "victim", lambda thing: first(thing)["restartCount"] == 1 and is_ready(thing)
     )
     assert first(after)["lastState"]["terminated"]["exitCode"] == 137
+
+
+def service(name: str, **ports: int | str) -> Json:
+    """Return a Service for Pods with the label app=web."""
+    listed = [{"name": key, "port": 80, "targetPort": port} for key, port in ports.items()]
+    spec = {"selector": {"app": "web"}, "ports": listed}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
+
+
+SERVER = """
+import http.server, os, signal, sys, threading
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = os.environ["PERENNIAL_HOST"].encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *words):
+        pass
+server = http.server.ThreadingHTTPServer((os.environ["PERENNIAL_HOST"], 8080), Handler)
+# A good server goes on for a moment: clients may have chosen it just now.
+stop = threading.Timer(0.5, server.shutdown)
+signal.signal(signal.SIGTERM, lambda *_: stop.start())
+server.serve_forever()
+"""
+
+
+def test_a_service_loses_no_request_while_pods_come_and_go(cluster: "Cluster") -> None:
+    """Every request is answered by a ready Pod, through a rolling restart of all of them."""
+    main = {
+        "name": "main",
+        "image": "any",
+        "command": ["python", "-c", SERVER],
+        "ports": [{"name": "http", "containerPort": 8080}],
+        "readinessProbe": {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 1},
+    }
+    spec = {
+        "replicas": 3,
+        "selector": {"matchLabels": {"app": "web"}},
+        "strategy": {"rollingUpdate": {"maxUnavailable": 0}},
+        "template": {"metadata": {"labels": {"app": "web"}}, "spec": pod("", main)["spec"]},
+    }
+    thing = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web"},
+        "spec": spec,
+    }
+    cluster.apply(service("web", http="http"))
+    cluster.run(thing, lambda thing: thing.get("status", {}).get("readyReplicas") == 3)
+    ports = json.loads((cluster.running.directory / "services.json").read_text())
+    local = ports[f"{cluster.namespace}/web"]
+    assert local["http"] == local["80"]
+    url = f"http://127.0.0.1:{local['http']}/"
+    cluster.kubectl("rollout", "restart", "deployment/web")
+    answers: set[str] = set()
+    asked = 0
+    deadline = time.monotonic() + SECONDS
+    with httpx.Client(headers={"Connection": "close"}, timeout=5) as client:
+        while not _is_rolled_out(cluster) or asked < 300:
+            assert time.monotonic() < deadline
+            for _ in range(50):
+                answers.add(client.get(url).raise_for_status().text)
+                asked += 1
+    assert len(answers) >= 4
+
+
+def _is_rolled_out(cluster: "Cluster") -> bool:
+    thing = cluster.get("deployment", "web")
+    status = thing["status"]
+    counts = (status.get("updatedReplicas"), status.get("readyReplicas"), status.get("replicas"))
+    is_seen = status.get("observedGeneration") == thing["metadata"]["generation"]
+    return is_seen and counts == (3, 3, 3)
+
+
+def test_the_node_comes_back_after_its_object_was_lost(cluster: "Cluster") -> None:
+    """As after the loss of the store; its Pods go on."""
+    cluster.run(pod("stays", shell("main", "exec sleep 1000")), is_ready)
+    cluster.kubectl("delete", "node", "sandbox")
+    cluster.until("node", "sandbox", is_ready)
+
+
+def test_settings_that_cannot_be_used_end_the_node(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a sentence that says what to write."""
+    file = tmp_path / "node.json"
+    file.write_text("{}")
+    assert __main__.main(["--config", str(file)]) == 1
+    assert "set kubeconfig to a text" in capsys.readouterr().err

@@ -41,12 +41,18 @@ class KubeletServer:
     def __init__(self, logs: LogFinder) -> None:
         """Serve what the finder finds."""
         self._logs = logs
+        self._server: asyncio.Server | None = None
 
-    async def serve_forever(self, host: str, port: int, *, context: ssl.SSLContext) -> None:
-        """Accept connections."""
-        server = await asyncio.start_server(self._answer, host, port, ssl=context)
-        async with server:
-            await server.serve_forever()
+    async def listen(self, host: str, port: int, *, context: ssl.SSLContext) -> int:
+        """Begin to accept connections; port 0 means any. Return the port."""
+        self._server = await asyncio.start_server(self._answer, host, port, ssl=context)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def serve_forever(self) -> None:
+        """Answer until canceled."""
+        if self._server is not None:
+            async with self._server:
+                await self._server.serve_forever()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -41,7 +41,7 @@ class Shims:
 
     def __init__(self) -> None:
         """Know no shim yet."""
-        self._handles: dict[int, int] = {}
+        self._handles: dict[Path, int] = {}
 
     def start(self, record: records.Record, ended: Callable[[], None]) -> bool:
         """Start a run; False if it cannot start, which is then written as its end."""
@@ -51,7 +51,7 @@ class Shims:
             records.note_cause(record.folder, "StartError", problem)
             records.end(record.folder, _START_FAILED)
             return False
-        self._watch(_spawn(record), ended)
+        self._watch(record, _spawn(record), ended)
         return True
 
     def adopt(self, record: records.Record, ended: Callable[[], None]) -> None:
@@ -60,32 +60,30 @@ class Shims:
         if shim is None:
             settle(record)
         else:
-            self._watch(shim, ended)
+            self._watch(record, shim, ended)
 
-    def close(self) -> None:
-        """Stop watching; the processes go on."""
-        for pid in list(self._handles):
-            self._unwatch(pid)
+    def release(self, record: records.Record) -> None:
+        """Stop watching a run; its process goes on."""
+        handle = self._handles.pop(record.folder, None)
+        if handle is not None:
+            asyncio.get_running_loop().remove_reader(handle)
+            os.close(handle)
 
-    def _watch(self, pid: int, ended: Callable[[], None]) -> None:
+    def _watch(self, record: records.Record, pid: int, ended: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
         try:
             handle = os.pidfd_open(pid)
         except ProcessLookupError:
-            asyncio.get_running_loop().call_soon(ended)
+            loop.call_soon(ended)
             return
-        self._handles[pid] = handle
-        asyncio.get_running_loop().add_reader(handle, self._ended, pid, ended)
+        self._handles[record.folder] = handle
+        loop.add_reader(handle, self._ended, record, pid, ended)
 
-    def _ended(self, pid: int, ended: Callable[[], None]) -> None:
-        self._unwatch(pid)
+    def _ended(self, record: records.Record, pid: int, ended: Callable[[], None]) -> None:
+        self.release(record)
         with contextlib.suppress(ChildProcessError):  # of an earlier life: somebody else's child
             os.waitpid(pid, os.WNOHANG)
         ended()
-
-    def _unwatch(self, pid: int) -> None:
-        handle = self._handles.pop(pid)
-        asyncio.get_running_loop().remove_reader(handle)
-        os.close(handle)
 
 
 def settle(record: records.Record) -> None:

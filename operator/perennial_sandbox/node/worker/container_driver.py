@@ -163,6 +163,8 @@ class ContainerDriver:
         """Leave the container as it is; its process goes on."""
         self._cancel(self._prober)
         self._cancel(self._stopper)
+        if self._record is not None:
+            self._tools.shims.release(self._record)
 
     def _begin(self, record: Record, *, has_started: bool, is_ready: bool) -> None:
         self._has_started = has_started or self.container.startup is None

@@ -88,6 +88,10 @@ class PodWorker:
         self._is_gone = True
         self._wake.set()
 
+    async def reported(self) -> None:
+        """Wait until the last status is recorded."""
+        await self._reporter.settled()
+
     async def run(self) -> None:
         """Run the Pod until it is removed."""
         async with asyncio.TaskGroup() as group:
@@ -146,7 +150,9 @@ class PodWorker:
             self._report(is_over=step.is_over)
             if step.is_over:
                 return
-            await self._sleep_until(self._next_step(clock.now()).look_again_at)
+            following = self._next_step(clock.now())
+            if not following.start:  # a started sidecar may have opened the way at once
+                await self._sleep_until(following.look_again_at)
 
     def _next_step(self, now: datetime) -> lifecycle.Step:
         return lifecycle.next_step(
@@ -216,7 +222,7 @@ class PodWorker:
         """Wait until the last status is recorded, unless nobody can read it any more."""
         if is_finished(self.pod):
             return
-        recorded = asyncio.create_task(self._reporter.settled())
+        recorded = asyncio.create_task(self.reported())
         try:
             while not (self._is_gone or recorded.done()):
                 wake = asyncio.create_task(self._wake.wait())

@@ -1,10 +1,13 @@
 """The Pods of this node and their workers; kept in step with the API server's list."""
 
 import asyncio
+import contextlib
 import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+import psutil
 
 from perennial_sandbox.node.kubelet_api.server import LogFile
 from perennial_sandbox.node.pods.facts import Source
@@ -15,15 +18,16 @@ from perennial_sandbox.node.worker.pod_worker import PodWorker
 from perennial_sandbox.node.worker.tools import Tools
 
 _log = logging.getLogger(__name__)
-_PAUSE_AFTER_BUG_SECONDS = 5.0
+_LAST_WORDS_SECONDS = 2.0
 
 
 class PodRegistry:
     """Has one worker for every Pod that the API server lists, and none besides."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: Tools, *, pause_after_bug_seconds: float = 5.0) -> None:
         """Know no Pod yet."""
         self._tools = tools
+        self._pause_after_bug_seconds = pause_after_bug_seconds
         self._folder = pods_folder(tools.settings.directory)
         self._workers: dict[str, PodWorker] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -110,7 +114,7 @@ class PodRegistry:
             return
         _log.error("%s broke", task.get_name(), exc_info=error)
         loop = asyncio.get_running_loop()
-        loop.call_later(_PAUSE_AFTER_BUG_SECONDS, self._begin_again, uid, worker)
+        loop.call_later(self._pause_after_bug_seconds, self._begin_again, uid, worker)
 
     def _begin_again(self, uid: str, worker: PodWorker) -> None:
         if worker.is_gone:
@@ -132,7 +136,13 @@ def pod_folders(folder: Path) -> list[Path]:
 
 def end_pod(folder: Path) -> None:
     """Kill all processes of a Pod and remove its folder."""
+    ended = []
     for container in pod_folders(folder / "containers"):
         for run in records.runs_in(container):
-            shim.kill(run)
+            if pid := shim.running_shim(run):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    ended.append(psutil.Process(pid))
+                shim.kill(run)
+    # A dying shim still writes into the folder.
+    psutil.wait_procs(ended, timeout=_LAST_WORDS_SECONDS)
     shutil.rmtree(folder, ignore_errors=True)

@@ -262,12 +262,13 @@ async def test_an_ended_run_cannot_be_ended(host: Host) -> None:
     assert not shim.terminate(record.folder)
 
 
-async def test_closing_leaves_processes_alone(host: Host) -> None:
-    """They go on without the node; nobody is told of their end any more."""
+async def test_a_released_run_goes_on(host: Host) -> None:
+    """Without the node; nobody is told of their end any more."""
     record = host.record("sh", "-c", STAYS)
     ended = host.start(record)
     await is_up(record)
-    host.shims.close()
+    host.shims.release(record)
+    host.shims.release(record)
     shim.kill(record.folder)
     await until((record.folder / "exit").exists)
     assert not ended.is_set()
