@@ -62,7 +62,9 @@ def contains(live: Any, intent: Any) -> bool:  # noqa: ANN401  # JSON of any sha
     """Whether everything that is intended is there; what others added is no matter."""
     if isinstance(intent, Mapping):
         return isinstance(live, Mapping) and all(
-            key in live and contains(live[key], value) for key, value in intent.items()
+            # the server leaves empty texts out, like `value: ""` of a variable
+            contains(live[key], value) if key in live else value == ""
+            for key, value in intent.items()
         )
     if isinstance(intent, list):
         return isinstance(live, list) and _contains_list(live, intent)
