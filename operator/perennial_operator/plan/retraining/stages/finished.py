@@ -1,6 +1,6 @@
 """Finished: removes what the run made in the cluster, and makes a new run when asked to."""
 
-from dataclasses import replace
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -67,7 +67,7 @@ def _retried(seen: RunSnapshot) -> Advance:
 def _new_run(seen: RunSnapshot, model: ModelFacts, *, k: int, by: str) -> Object:
     trigger_id = f"{seen.meta.name}/{k}"
     spec = {
-        **documents.dump(seen.spec),
+        **chosen(seen.spec),
         "requestedBy": by,
         "trigger": {"type": "Retry", "id": trigger_id},
     }
@@ -82,6 +82,29 @@ def _new_run(seen: RunSnapshot, model: ModelFacts, *, k: int, by: str) -> Object
         },
         "spec": spec,
     }
+
+
+def chosen(value: Any) -> Any:  # noqa: ANN401  # a dataclass in, JSON out
+    """Return the document of a value without what only says a default.
+
+    So a new run is written as its user wrote the first one: a default that is spelled out may
+    contradict another field.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return {
+            documents.camel(item.name): chosen(getattr(value, item.name))
+            for item in fields(value)
+            if getattr(value, item.name) != _default(item)
+        }
+    if isinstance(value, tuple):
+        return [chosen(each) for each in value]
+    return documents.dump(value)
+
+
+def _default(item: Field[Any]) -> object:
+    if item.default_factory is not MISSING:
+        return item.default_factory()
+    return item.default
 
 
 def _labels(seen: RunSnapshot) -> dict[str, str]:

@@ -42,7 +42,7 @@ def refusal(seen: RunSnapshot) -> Claim | None:
             f"that is, or ask an administrator to add its repository"
         )
         return Claim(conditions.TRAINED, conditions.FALSE, reasons.IMAGE_REJECTED, text)
-    if not identity.task(seen.spec):
+    if seen.spec.validation.mode != "None" and not identity.task(seen.spec):
         text = (
             "a trainer container needs spec.validation.metrics: they say whether it is a "
             "classifier (accuracy, roc_auc, log_loss) or a regressor (mae, rmse)"

@@ -75,6 +75,15 @@ def test_a_container_must_say_what_it_trains() -> None:
     assert "spec.validation.metrics" in found.message
 
 
+def test_without_a_gate_no_task_is_needed() -> None:
+    """Nothing is compared, and metrics would be refused there."""
+    found = pending.refusal(
+        seen(trainer={"container": {"image": IMAGE}}, validation={"mode": "None"})
+    )
+
+    assert found is None
+
+
 @pytest.mark.parametrize(("minutes", "seconds"), [(0, 5.0), (9, 5.0), (10, 60.0)])
 def test_a_missing_model_is_waited_for(minutes: int, seconds: float) -> None:
     """It heals within seconds at first, within a minute later."""
