@@ -59,9 +59,9 @@ class ModelState:
 
     epoch: int
     acknowledged: bool
-    since: str
-    weights: Mapping[str, int]
-    endpoints: Mapping[str, int]
+    since: str = ""
+    weights: Mapping[str, int] = field(default_factory=dict)
+    endpoints: Mapping[str, int] = field(default_factory=dict)
     withdrawn: tuple[str, ...] = ()
     refused: str = ""
     counters: Mapping[str, RevisionCounters] = field(default_factory=dict)
@@ -74,6 +74,6 @@ class RouterState:
     pod: str
     boot: str
     time: str
-    config_version: str
+    config_version: str = ""
     config_rejected: str = ""
     models: Mapping[str, ModelState] = field(default_factory=dict)

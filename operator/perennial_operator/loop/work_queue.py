@@ -178,9 +178,8 @@ class WorkQueue:
                 return self._backoff(key, result.after_seconds)
             case Outcome.BUG:
                 return LONGEST_BACKOFF_SECONDS * self._spread()
-            case Outcome.DROPPED:
-                self.forgive(key)
-                return None
+        self.forgive(key)  # dropped
+        return None
 
     def _backoff(self, key: Key, asked_seconds: float | None) -> float:
         failures = self._failures.get(key, 0)

@@ -109,10 +109,10 @@ class Sources:
         return self._clocks.monotonic() - last >= period
 
     async def _read(self, namespace: str, client: httpx.AsyncClient) -> None:
-        reader = self._readers.setdefault(namespace, TrafficReader(client))
+        reader = self._readers.setdefault(namespace, TrafficReader())
         self._read_at[namespace] = self._clocks.monotonic()
         asked = traffic.questions(self._objects, Key(ROUTER, namespace, ""), self._token_of)
-        reading = await reader.read(asked, clock=self._clocks.now)
+        reading = await reader.read(client, asked, clock=self._clocks.now)
         before = self.traffic.get(namespace)
         self.traffic[namespace] = reading
         for model in traffic.news(before, reading):

@@ -63,32 +63,23 @@ def _answers(pod: PodFacts) -> bool:
 class TrafficReader:
     """Keeps the tally of one namespace."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        """`client` is shared by all namespaces."""
-        self._client = client
+    def __init__(self) -> None:
+        """Start without any answer."""
         self._tally = Tally()
 
     async def read(
-        self, asked: Iterable[Question], *, clock: Callable[[], datetime]
+        self,
+        client: httpx.AsyncClient,
+        asked: Iterable[Question],
+        *,
+        clock: Callable[[], datetime],
     ) -> Reading[Traffic]:
         """Ask all at once; who does not answer is missing in the states."""
         listed = list(asked)
-        answers = await asyncio.gather(*(self._ask(each) for each in listed))
+        answers = await asyncio.gather(*(_ask(client, each) for each in listed))
         states = [each for each in answers if each]
         now = clock()
         return Reading(self._tally.take(states, expected=len(listed), now=now), now)
-
-    async def _ask(self, question: Question) -> RouterState | None:
-        host = f"[{question.ip}]" if ":" in question.ip else question.ip
-        try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                response = await self._client.get(
-                    f"http://{host}:{ADMIN_PORT}{PATH}",
-                    headers={"Authorization": f"Bearer {question.token}"},
-                )
-        except (httpx.HTTPError, TimeoutError):
-            return None
-        return parse(response.content) if response.status_code == httpx.codes.OK else None
 
 
 def parse(body: bytes) -> RouterState | None:
@@ -106,6 +97,19 @@ def news(before: Reading[Traffic] | None, after: Reading[Traffic]) -> frozenset[
     old = _in_force(before.value) if before else {}
     new = _in_force(after.value)
     return frozenset(model for model in old | new if old.get(model) != new.get(model))
+
+
+async def _ask(client: httpx.AsyncClient, question: Question) -> RouterState | None:
+    host = f"[{question.ip}]" if ":" in question.ip else question.ip
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            response = await client.get(
+                f"http://{host}:{ADMIN_PORT}{PATH}",
+                headers={"Authorization": f"Bearer {question.token}"},
+            )
+    except (httpx.HTTPError, TimeoutError):
+        return None
+    return parse(response.content) if response.status_code == httpx.codes.OK else None
 
 
 def _in_force(traffic: Traffic) -> dict[str, tuple[object, ...]]:
