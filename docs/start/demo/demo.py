@@ -5,6 +5,7 @@ Run it by `make demo`; with `--keep` the sandbox stays and the addresses are pri
 
 import argparse
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -134,8 +135,22 @@ class Demo:
         )
         found = await self.publish("v2", models.LATER_ROWS)
         await self.apply_model(found)
-        md = await self.until(promoted(found["digest"]), "v2 to be promoted")
-        self.screen.say(f"promoted: {md['status']['revisions']['stable']} serves everything")
+        await self.promotion(found["digest"], "v2")
+
+    async def promotion(self, digest: str, what: str) -> None:
+        """Wait until the stable revision is the one with this digest."""
+        before = (await self.cluster.get("modeldeployment", MODEL))["status"]["revisions"]["stable"]
+
+        def is_promoted(md: Document) -> bool:
+            return is_at_rest(md) and md["status"]["revisions"]["stable"] != before
+
+        md = await self.until(is_promoted, f"{what} to be promoted")
+        stable = md["status"]["revisions"]["stable"]
+        revision = await self.cluster.get("controllerrevision", stable)
+        if revision["data"]["projection"]["model"]["digest"] != digest:
+            message = f"{stable} was promoted, which is not {what}"
+            raise StoryError(message)
+        self.screen.say(f"promoted: {stable} serves everything")
 
     async def rollback(self) -> None:
         """Try v3, which cannot predict: no user meets it."""
@@ -161,15 +176,13 @@ class Demo:
         run = await self.until_run(lambda rj: rj["status"].get("state") == "AwaitingApproval")
         for metric in run["status"]["validation"]["metrics"]:
             self.screen.say(
-                f"{metric['name']}: challenger {metric['challenger']}, champion {metric['champion']}: "
-                f"{metric['verdict']}"
+                f"{metric['name']}: challenger {metric['challenger']}, "
+                f"champion {metric['champion']}: {metric['verdict']}"
             )
         await self.approve(run)
-        await self.until(
-            promoted(run["status"]["candidate"]["digest"]), "the challenger's promotion"
-        )
+        await self.promotion(run["status"]["candidate"]["digest"], "the challenger")
         await self.until_run(lambda rj: is_true(rj, "Complete"))
-        self.screen.say("promoted: the retrained model serves everything; spec in Git is unchanged")
+        self.screen.say("spec is unchanged: Git stays green")
 
     async def approve(self, run: Document) -> None:
         """Decide as another person than the one who asked."""
@@ -244,15 +257,9 @@ def is_true(document: Document, kind: str) -> bool:
     return bool(condition(document, kind)["status"] == "True" and is_current)
 
 
-def promoted(digest: str) -> Callable[[Document], bool]:
-    """Return whether the stable revision is Ready and carries this digest."""
-
-    def check(md: Document) -> bool:
-        rollout = md["status"].get("rollout", {})
-        is_at_rest = rollout.get("state") == "Stable" and is_true(md, "Ready")
-        return is_at_rest and md["status"].get("model", {}).get("serving", "") == digest
-
-    return check
+def is_at_rest(md: Document) -> bool:
+    """Whether no attempt is under way and what is asked for serves."""
+    return bool(md["status"].get("rollout", {}).get("state") == "Stable" and is_true(md, "Ready"))
 
 
 def stage(document: Document) -> str:
@@ -266,12 +273,19 @@ def stage(document: Document) -> str:
     return f"rollout: {rollout.get('state', '')} {rollout.get('stage', '')}, candidate {share} %"
 
 
+def new_folder() -> Path:
+    """Return a folder of this run: not below /tmp, which is another place inside of Pods."""
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    (state / "perennial").mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="demo-", dir=state / "perennial"))
+
+
 async def main() -> int:
     """Run the demonstration and clean up, unless asked to keep it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the sandbox running")
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="perennial-demo-"))
+    folder = new_folder()
     demo = Demo(folder)
     try:
         await demo.tell()

@@ -144,8 +144,10 @@ def _container(images: Images, settings: Mapping[str, str]) -> Document:
             {"name": "metrics", "containerPort": METRICS_PORT},
             {"name": "health", "containerPort": HEALTH_PORT},
         ],
-        "readinessProbe": _probe("/readyz", "metrics"),
-        "livenessProbe": {**_probe("/healthz", "health"), "initialDelaySeconds": 20},
+        # a crowded node may need a while to import and list: no restart for that
+        "startupProbe": {**_probe("/healthz", "health"), "periodSeconds": 2, "failureThreshold": 90},
+        "readinessProbe": {**_probe("/readyz", "metrics"), "periodSeconds": 2},
+        "livenessProbe": _probe("/healthz", "health"),
         "resources": {
             "requests": {"cpu": "200m", "memory": "256Mi"},
             "limits": {"memory": "512Mi"},
