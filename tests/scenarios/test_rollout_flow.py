@@ -114,8 +114,8 @@ def test_a_retry_gets_fresh_evidence() -> None:
 
 def test_a_candidate_that_crashes_never_gets_traffic() -> None:
     """A crash loop while preparing ends the attempt with the container's own words."""
-    rollout = Rollout().serve().change(model="two").tick(1) and Rollout().serve()
-    rollout.change(model="two").tick()
+    rollout = Rollout().serve().change(model="two")
+    rollout.tick()
     rollout.cluster.simulation.pods[rollout.candidate] = PodBehavior(
         exit_code=137, reason="OOMKilled"
     )
