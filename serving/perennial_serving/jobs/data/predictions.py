@@ -5,6 +5,7 @@ One row that cannot be scored costs only itself: its label code is -1, its numbe
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,12 +91,12 @@ def answers(model: Model, signature: Signature, columns: Columns) -> Answers:
     """Return the model's answers to all rows, in batches; what one row breaks is only itself."""
     count = len(next(iter(columns.values()), ()))
     names = [spec.name for spec in signature.outputs]
-    scored = _presentable(signature, columns, count)
+    scored, prepared = _prepared(signature, columns, count)
     pieces: dict[str, list[Array]] = {name: [] for name in names}
 
     def run(rows: NDArray[np.int64]) -> list[Array]:
         inputs = codec_columns.from_columns(
-            signature, {name: column[rows] for name, column in columns.items()}
+            signature, {name: column[rows] for name, column in prepared.items()}
         )
         return model.run(inputs, names)
 
@@ -118,18 +119,33 @@ def _empty(spec: TensorSpec) -> Array:
     return np.empty((0, *(max(size, 0) for size in spec.shape[1:])), dtype=spec.dtype)
 
 
-def _presentable(signature: Signature, columns: Columns, count: int) -> NDArray[np.bool_]:
-    """Return the rows whose numbers the codec takes, so that few batches must be taken apart."""
-    fine = np.ones(count, dtype=np.bool_)
+def _prepared(
+    signature: Signature, columns: Columns, count: int
+) -> tuple[NDArray[np.bool_], dict[str, Array]]:
+    """Return the rows whose values the codec takes, and the columns in the types it asks for.
+
+    So few batches must be taken apart. Tables hold numbers as floats; a model that asks for whole
+    numbers or booleans gets those, as a request would send them.
+    """
+    fine, prepared = np.ones(count, dtype=np.bool_), dict(columns)
     for name in column_names(signature):
         column = columns.get(name)
         if column is None or column.dtype.kind != "f":
             continue
         spec = next((spec for spec in signature.inputs if spec.name == name), signature.inputs[0])
-        if not datatypes.is_float(spec.datatype):
-            continue
-        fine &= ~np.isinf(column) if spec.missing else np.isfinite(column)
-    return fine
+        if datatypes.is_float(spec.datatype):
+            fine &= ~np.isinf(column) if spec.missing else np.isfinite(column)
+        elif spec.datatype != "BYTES":
+            exact = _holds(spec.dtype, column)
+            fine &= exact
+            prepared[name] = np.where(exact, column, 0).astype(spec.dtype)
+    return fine, prepared
+
+
+def _holds(dtype: np.dtype[Any], column: Array) -> NDArray[np.bool_]:
+    """Return which floats are values of this integer or boolean type."""
+    lowest, highest = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    return np.asarray((column == np.rint(column)) & (column >= lowest) & (column <= highest))
 
 
 def _run_apart(
