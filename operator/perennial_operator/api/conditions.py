@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from perennial_operator.api import reasons
-from perennial_operator.api.shared_types import Condition
+from perennial_operator.api.schema.shared_types import Condition
 
 TRUE = "True"
 FALSE = "False"

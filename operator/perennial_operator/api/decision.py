@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from perennial_operator.api.fields import Cel, spec
 from perennial_operator.api.schema import texts
-from perennial_operator.api.shared_types import Condition
+from perennial_operator.api.schema.fields import Cel, spec
+from perennial_operator.api.schema.shared_types import Condition
 
 APPROVE = "Approve"
 REJECT = "Reject"

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from perennial_operator.api.fields import Cel, spec
 from perennial_operator.api.schema import pods, texts
-from perennial_operator.api.shared_types import LocalReference, PodFields, Raw
+from perennial_operator.api.schema.fields import Cel, spec
+from perennial_operator.api.schema.shared_types import LocalReference, PodFields, Raw
 
 _CLASSIFICATION = "['roc_auc', 'log_loss', 'accuracy']"
 _REGRESSION = "['mae', 'rmse']"

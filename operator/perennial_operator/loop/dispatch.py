@@ -10,7 +10,7 @@ from typing import assert_never
 
 from perennial_operator.api import conditions, documents, reasons
 from perennial_operator.api.conditions import Claim
-from perennial_operator.api.model_deployment_status import ModelDeploymentStatus
+from perennial_operator.api.status.model_deployment import ModelDeploymentStatus
 from perennial_operator.plan import router, serving
 from perennial_operator.plan.actions import Event, Plan
 from perennial_operator.plan.retraining import run

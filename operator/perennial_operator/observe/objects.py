@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from perennial_operator.api import conditions, names, parse
+from perennial_operator.api import conditions, names
 from perennial_operator.api.decision import DecisionStatus
-from perennial_operator.api.model_deployment_status import ModelDeploymentStatus
-from perennial_operator.api.retrain_job_status import RetrainJobStatus
+from perennial_operator.api.documents import parse
+from perennial_operator.api.status.model_deployment import ModelDeploymentStatus
+from perennial_operator.api.status.retrain_job import RetrainJobStatus
 from perennial_operator.observe.pods import moment
 from perennial_operator.observe.records import Record
 from perennial_operator.plan.snapshot import (

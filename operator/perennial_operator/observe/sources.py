@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 import httpx
 
-from perennial_operator.api import conditions, names, parse
-from perennial_operator.api.model_deployment_status import ModelDeploymentStatus
+from perennial_operator.api import conditions, names
+from perennial_operator.api.documents import parse
+from perennial_operator.api.status.model_deployment import ModelDeploymentStatus
 from perennial_operator.cluster.port import Cluster
 from perennial_operator.observe import policies, traffic
 from perennial_operator.observe.records import Record

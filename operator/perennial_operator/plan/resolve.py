@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from perennial_operator.api import conditions, names, reasons
-from perennial_operator.api.model_deployment_status import ModelDeploymentStatus, ResolvedModel
+from perennial_operator.api.status.model_deployment import ModelDeploymentStatus, ResolvedModel
 from perennial_operator.plan.manifests import resolve_job, run_objects
 from perennial_operator.plan.rollout import desired, pods, revisions
 from perennial_operator.plan.rollout.desired import Question

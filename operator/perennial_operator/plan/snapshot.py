@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from perennial_operator.api.decision import DecisionSpec
+from perennial_operator.api.documents.parse import Finding
 from perennial_operator.api.model_deployment import ModelDeploymentSpec
-from perennial_operator.api.model_deployment_status import ModelDeploymentStatus
-from perennial_operator.api.parse import Finding
 from perennial_operator.api.retrain_job import RetrainJobSpec
-from perennial_operator.api.retrain_job_status import RetrainJobStatus
 from perennial_operator.api.routing_intent import RevisionCounters, RouterState
+from perennial_operator.api.status.model_deployment import ModelDeploymentStatus
+from perennial_operator.api.status.retrain_job import RetrainJobStatus
 
 T = TypeVar("T")
 

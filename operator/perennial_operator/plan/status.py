@@ -10,7 +10,7 @@ from typing import Any
 
 from perennial_operator.api import conditions, names, reasons
 from perennial_operator.api.conditions import FALSE, TRUE, UNKNOWN, Claim
-from perennial_operator.api.model_deployment_status import ModelDeploymentStatus
+from perennial_operator.api.status.model_deployment import ModelDeploymentStatus
 from perennial_operator.plan import resolve
 from perennial_operator.plan.resolve import Resolution
 from perennial_operator.plan.rollout import desired, fleet, pods, traffic

@@ -3,15 +3,16 @@
 from dataclasses import replace
 from datetime import datetime
 
-from perennial_operator.api import conditions, durations
-from perennial_operator.api.model_deployment_status import (
+from perennial_operator.api import conditions
+from perennial_operator.api.documents import durations
+from perennial_operator.api.routing_intent import WEIGHT_SUM, RoutingIntent
+from perennial_operator.api.status.model_deployment import (
     Intent,
     ModelDeploymentStatus,
     RejectedRevision,
     Revisions,
     RolloutStatus,
 )
-from perennial_operator.api.routing_intent import WEIGHT_SUM, RoutingIntent
 from perennial_operator.plan.manifests import revision_pods
 from perennial_operator.plan.rollout import decisions, desired, moves, pods, revisions, traffic
 from perennial_operator.plan.rollout.moves import View

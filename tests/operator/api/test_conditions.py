@@ -6,7 +6,7 @@ import pytest
 
 from perennial_operator.api import conditions
 from perennial_operator.api.conditions import Claim
-from perennial_operator.api.shared_types import Condition
+from perennial_operator.api.schema.shared_types import Condition
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)

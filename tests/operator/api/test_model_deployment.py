@@ -1,6 +1,7 @@
 """Defaults and rules of models as they are declared."""
 
-from perennial_operator.api import documents, durations
+from perennial_operator.api import documents
+from perennial_operator.api.documents import durations
 from perennial_operator.api.model_deployment import Model, ModelDeploymentSpec
 from perennial_operator.api.schema import structural
 

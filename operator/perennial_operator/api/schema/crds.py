@@ -6,12 +6,12 @@ from typing import Any
 
 from perennial_operator.api import names
 from perennial_operator.api.decision import DecisionSpec, DecisionStatus
-from perennial_operator.api.fields import Cel
 from perennial_operator.api.model_deployment import ModelDeploymentSpec
-from perennial_operator.api.model_deployment_status import ModelDeploymentStatus
 from perennial_operator.api.retrain_job import RetrainJobSpec
-from perennial_operator.api.retrain_job_status import RetrainJobStatus
 from perennial_operator.api.schema import pods, structural
+from perennial_operator.api.schema.fields import Cel
+from perennial_operator.api.status.model_deployment import ModelDeploymentStatus
+from perennial_operator.api.status.retrain_job import RetrainJobStatus
 
 Document = dict[str, Any]
 

@@ -6,7 +6,7 @@ Kubernetes' own names and shapes. Every text, list and map is bounded.
 from collections.abc import Mapping
 from typing import Any
 
-from perennial_operator.api.fields import Cel
+from perennial_operator.api.schema.fields import Cel
 
 Schema = dict[str, Any]
 

@@ -5,7 +5,7 @@ Each is a set of keyword arguments of `fields.spec`. A message says what to writ
 
 from typing import Any
 
-from perennial_operator.api.fields import Cel
+from perennial_operator.api.schema.fields import Cel
 
 _DECIMAL = "^-?(0|[1-9][0-9]{0,11})([.][0-9]{1,6})?$"
 

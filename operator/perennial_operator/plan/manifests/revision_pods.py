@@ -9,7 +9,7 @@ from typing import Any
 
 from perennial_operator.api import names
 from perennial_operator.api.documents import dump
-from perennial_operator.api.shared_types import PodFields
+from perennial_operator.api.schema.shared_types import PodFields
 from perennial_operator.plan.actions import Object
 from perennial_operator.plan.manifests import model_objects, run_objects
 from perennial_operator.plan.snapshot import Meta, Options

@@ -6,7 +6,7 @@ from typing import Any
 
 from perennial_operator.api import documents
 from perennial_operator.api.retrain_job import Columns, Metric, RetrainJobSpec
-from perennial_operator.api.retrain_job_status import Candidate, Champion, PinnedData
+from perennial_operator.api.status.retrain_job import Candidate, Champion, PinnedData
 
 MAX_SOURCE_BYTES = 10 * 2**30
 MAX_HOLDOUT_ROWS = 200_000

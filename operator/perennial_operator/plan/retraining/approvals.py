@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from perennial_operator.api import conditions, decision, durations, reasons
+from perennial_operator.api import conditions, decision, reasons
+from perennial_operator.api.documents import durations
 from perennial_operator.api.retrain_job import RetrainJobSpec
-from perennial_operator.api.retrain_job_status import (
+from perennial_operator.api.status.retrain_job import (
     ApprovalStatus,
     Candidate,
     CountedApproval,

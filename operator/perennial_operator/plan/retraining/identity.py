@@ -11,7 +11,7 @@ from typing import Any
 
 from perennial_operator.api import conditions, documents
 from perennial_operator.api.retrain_job import RetrainJobSpec, Trainer
-from perennial_operator.api.retrain_job_status import Champion, PinnedData
+from perennial_operator.api.status.retrain_job import Champion, PinnedData
 from perennial_operator.plan.snapshot import Meta, ModelFacts
 
 CLASSIFICATION = "classification"

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from perennial_operator.api.retrain_job import Quality
-from perennial_operator.api.retrain_job_status import QualityStatus
+from perennial_operator.api.status.retrain_job import QualityStatus
 from perennial_serving.contract.results import CheckPayload
 
 NULLS_ERROR = 1e-6

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from perennial_operator.api import conditions, documents, reasons
 from perennial_operator.api.conditions import Claim
-from perennial_operator.api.model_deployment_status import CountedDecision
-from perennial_operator.api.retrain_job_status import RetrainJobStatus
+from perennial_operator.api.status.model_deployment import CountedDecision
+from perennial_operator.api.status.retrain_job import RetrainJobStatus
 from perennial_operator.plan import actions
 from perennial_operator.plan.actions import Action, Answer, Plan
 from perennial_operator.plan.retraining.approvals import Reply

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from perennial_operator.api import conditions, decision, reasons
 from perennial_operator.api.conditions import Claim
-from perennial_operator.api.retrain_job_status import RetrainJobStatus
+from perennial_operator.api.status.retrain_job import RetrainJobStatus
 from perennial_operator.plan.actions import Action, Plan
 from perennial_operator.plan.retraining import approvals, identity, reporting, states
 from perennial_operator.plan.retraining.approvals import Reply

@@ -6,7 +6,7 @@ One table; an unknown pair is a bug. The diagram in the docs is drawn from it.
 from collections.abc import Mapping
 from enum import StrEnum
 
-from perennial_operator.api import durations
+from perennial_operator.api.documents import durations
 from perennial_operator.api.retrain_job import RetrainJobSpec
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from perennial_operator.api import reasons
 from perennial_operator.api.retrain_job import Validation
-from perennial_operator.api.retrain_job_status import MetricStatus
+from perennial_operator.api.status.retrain_job import MetricStatus
 from perennial_serving.contract.results import ComparePayload, MetricResult
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from perennial_operator.api import conditions, decision, reasons
 from perennial_operator.api.documents import dump
-from perennial_operator.api.model_deployment_status import (
+from perennial_operator.api.status.model_deployment import (
     CountedDecision,
     ModelDeploymentStatus,
     Seal,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from perennial_operator.api import decision, names
-from perennial_operator.api.model_deployment_status import ModelDeploymentStatus, Source
+from perennial_operator.api.status.model_deployment import ModelDeploymentStatus, Source
 from perennial_operator.plan.rollout import revisions
 from perennial_operator.plan.rollout.revisions import Projection, Revision
 from perennial_operator.plan.snapshot import ModelSnapshot, RunFacts

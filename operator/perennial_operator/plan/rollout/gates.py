@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from perennial_operator.api import durations, reasons
+from perennial_operator.api import reasons
+from perennial_operator.api.documents import durations
 from perennial_operator.api.routing_intent import WEIGHT_SUM
 from perennial_operator.plan.rollout import pods, traffic
 from perennial_operator.plan.rollout.moves import View

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from perennial_operator.api import conditions, decision, durations, reasons
-from perennial_operator.api.documents import dump
+from perennial_operator.api import conditions, decision, reasons
+from perennial_operator.api.documents import dump, durations
 from perennial_operator.api.model_deployment import RECREATE, ModelDeploymentSpec
-from perennial_operator.api.model_deployment_status import (
+from perennial_operator.api.status.model_deployment import (
     Chosen,
     Definition,
     Hold,

@@ -11,7 +11,7 @@ from typing import Any
 from perennial_operator.api import names
 from perennial_operator.api.documents import dump
 from perennial_operator.api.model_deployment import Model, ModelDeploymentSpec
-from perennial_operator.api.model_deployment_status import Revisions
+from perennial_operator.api.status.model_deployment import Revisions
 from perennial_operator.plan.snapshot import Child, Meta
 from perennial_serving.contract.manifest import canonical_json
 

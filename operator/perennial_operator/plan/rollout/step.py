@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from perennial_operator.api import decision, durations, reasons
-from perennial_operator.api.model_deployment_status import Hold
+from perennial_operator.api import decision, reasons
+from perennial_operator.api.documents import durations
 from perennial_operator.api.routing_intent import WEIGHT_SUM
+from perennial_operator.api.status.model_deployment import Hold
 from perennial_operator.plan.actions import Event as Note
 from perennial_operator.plan.rollout import decisions, desired, fleet, gates, moves, pods, traffic
 from perennial_operator.plan.rollout.gates import Action, Verdict

@@ -10,17 +10,17 @@ from datetime import datetime, timedelta
 
 from perennial_operator.api import conditions, names
 from perennial_operator.api.documents import load
-from perennial_operator.api.model_deployment_status import (
-    Acknowledged,
-    ModelDeploymentStatus,
-    Weights,
-)
 from perennial_operator.api.routing_intent import (
     WEIGHT_SUM,
     Arm,
     ModelState,
     RevisionCounters,
     RoutingIntent,
+)
+from perennial_operator.api.status.model_deployment import (
+    Acknowledged,
+    ModelDeploymentStatus,
+    Weights,
 )
 from perennial_operator.plan.rollout.states import Stage, State
 from perennial_operator.plan.snapshot import (

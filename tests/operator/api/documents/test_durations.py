@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perennial_operator.api import durations
+from perennial_operator.api.documents import durations
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perennial_operator.api import parse
 from perennial_operator.api.decision import DecisionSpec, DecisionStatus, Target
+from perennial_operator.api.documents import parse
+from perennial_operator.api.documents.parse import Finding, Parsed
 from perennial_operator.api.model_deployment import Model, ModelDeploymentSpec
-from perennial_operator.api.parse import Finding, Parsed
-from perennial_operator.api.retrain_job_status import RetrainJobStatus
+from perennial_operator.api.status.retrain_job import RetrainJobStatus
 
 RUN: dict[str, Any] = {
     "modelRef": {"name": "digits"},

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 import pytest
 
-from perennial_operator.api.fields import Cel, spec
+from perennial_operator.api.schema.fields import Cel, spec
 
 
 @dataclass(frozen=True)

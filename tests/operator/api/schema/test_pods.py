@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from perennial_operator.api.fields import Cel
 from perennial_operator.api.schema import pods
+from perennial_operator.api.schema.fields import Cel
 
 ALL = {
     "env": pods.ENV,

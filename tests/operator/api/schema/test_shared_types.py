@@ -2,7 +2,7 @@
 
 from perennial_operator.api import documents
 from perennial_operator.api.schema import structural
-from perennial_operator.api.shared_types import Condition, LocalReference, PodFields
+from perennial_operator.api.schema.shared_types import Condition, LocalReference, PodFields
 
 
 def test_a_reference_stays_in_its_namespace() -> None:

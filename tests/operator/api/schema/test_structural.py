@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from perennial_operator.api.fields import Cel, spec
 from perennial_operator.api.schema import structural
+from perennial_operator.api.schema.fields import Cel, spec
 
 RULE = {"rule": "self.size > 0", "message": "set size", "reason": "FieldValueInvalid"}
 

@@ -1,14 +1,14 @@
 """The status of models as a document."""
 
 from perennial_operator.api import documents
-from perennial_operator.api.model_deployment_status import (
+from perennial_operator.api.schema import structural
+from perennial_operator.api.schema.shared_types import Condition
+from perennial_operator.api.status.model_deployment import (
     ModelDeploymentStatus,
     RejectedRevision,
     Revisions,
     RolloutStatus,
 )
-from perennial_operator.api.schema import structural
-from perennial_operator.api.shared_types import Condition
 
 
 def test_a_status_survives_the_way_to_a_document() -> None:

@@ -1,13 +1,13 @@
 """The status of runs as a document."""
 
 from perennial_operator.api import documents
-from perennial_operator.api.retrain_job_status import (
+from perennial_operator.api.schema import structural
+from perennial_operator.api.status.retrain_job import (
     Attempt,
     Candidate,
     RetrainJobStatus,
     StepIntent,
 )
-from perennial_operator.api.schema import structural
 
 
 def test_a_status_survives_the_way_to_a_document() -> None:

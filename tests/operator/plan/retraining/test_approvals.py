@@ -9,7 +9,7 @@ import pytest
 from perennial_operator.api import documents, reasons
 from perennial_operator.api.decision import DecisionSpec, Target
 from perennial_operator.api.retrain_job import RetrainJobSpec
-from perennial_operator.api.retrain_job_status import (
+from perennial_operator.api.status.retrain_job import (
     ApprovalStatus,
     CountedApproval,
     QualityStatus,

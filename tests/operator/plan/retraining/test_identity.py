@@ -8,7 +8,7 @@ import pytest
 
 from perennial_operator.api import documents
 from perennial_operator.api.retrain_job import RetrainJobSpec
-from perennial_operator.api.retrain_job_status import Champion, PinnedData
+from perennial_operator.api.status.retrain_job import Champion, PinnedData
 from perennial_operator.plan.retraining import identity
 from perennial_operator.plan.snapshot import Meta
 from perennial_operator.testing import NOON, builders, retrain_job, runs

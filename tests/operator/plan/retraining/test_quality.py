@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perennial_operator.api.retrain_job import Quality
-from perennial_operator.api.retrain_job_status import QualityStatus
+from perennial_operator.api.status.retrain_job import QualityStatus
 from perennial_operator.plan.retraining import quality
 from perennial_operator.plan.retraining.quality import Judgement
 from perennial_serving.contract.results import CheckPayload, ColumnCounts

@@ -8,8 +8,8 @@ import pytest
 from perennial_operator.api import conditions, documents, reasons
 from perennial_operator.api.conditions import Claim
 from perennial_operator.api.decision import DecisionSpec, Target
-from perennial_operator.api.model_deployment_status import CountedDecision
-from perennial_operator.api.retrain_job_status import RetrainJobStatus
+from perennial_operator.api.status.model_deployment import CountedDecision
+from perennial_operator.api.status.retrain_job import RetrainJobStatus
 from perennial_operator.plan.actions import Answer, Event, Plan
 from perennial_operator.plan.retraining import reporting, states
 from perennial_operator.plan.retraining.approvals import Reply

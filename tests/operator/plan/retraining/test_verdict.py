@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from perennial_operator.api import reasons
 from perennial_operator.api.retrain_job import Validation
-from perennial_operator.api.retrain_job_status import MetricStatus
+from perennial_operator.api.status.retrain_job import MetricStatus
 from perennial_operator.plan.retraining import verdict
 from perennial_operator.plan.retraining.verdict import Next, Ruling, Verdict
 from perennial_operator.testing import runs

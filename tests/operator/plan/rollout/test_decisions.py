@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from perennial_operator.api import decision, documents, names, reasons
 from perennial_operator.api.decision import DecisionSpec, Target
-from perennial_operator.api.model_deployment_status import RejectedRevision, Source
 from perennial_operator.api.retrain_job import RetrainJobSpec
-from perennial_operator.api.retrain_job_status import RetrainJobStatus
+from perennial_operator.api.status.model_deployment import RejectedRevision, Source
+from perennial_operator.api.status.retrain_job import RetrainJobStatus
 from perennial_operator.plan.rollout import decisions
 from perennial_operator.plan.rollout.desired import Question
 from perennial_operator.plan.rollout.states import State

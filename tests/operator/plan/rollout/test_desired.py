@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from perennial_operator.api import decision, documents, names, reasons
-from perennial_operator.api.model_deployment_status import (
+from perennial_operator.api.retrain_job import RetrainJobSpec
+from perennial_operator.api.status.model_deployment import (
     Chosen,
     RejectedRevision,
     ResolvedModel,
     Source,
 )
-from perennial_operator.api.retrain_job import RetrainJobSpec
-from perennial_operator.api.retrain_job_status import (
+from perennial_operator.api.status.retrain_job import (
     Candidate,
     Champion,
     PromotionStatus,

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from perennial_operator.api import documents, reasons
 from perennial_operator.api.model_deployment import Model, ModelDeploymentSpec
-from perennial_operator.api.model_deployment_status import Chosen, RejectedRevision, Revisions
-from perennial_operator.api.shared_types import LocalReference
+from perennial_operator.api.schema.shared_types import LocalReference
+from perennial_operator.api.status.model_deployment import Chosen, RejectedRevision, Revisions
 from perennial_operator.plan.rollout import revisions
 from perennial_operator.plan.rollout.revisions import Revision
 from perennial_operator.testing import Rollout

@@ -5,14 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from perennial_operator.api.model_deployment_status import (
-    Acknowledged,
-    Intent,
-    ModelDeploymentStatus,
-    Revisions,
-    RolloutStatus,
-    Weights,
-)
 from perennial_operator.api.routing_intent import (
     WEIGHT_SUM,
     Arm,
@@ -20,6 +12,14 @@ from perennial_operator.api.routing_intent import (
     RevisionCounters,
     RouterState,
     RoutingIntent,
+)
+from perennial_operator.api.status.model_deployment import (
+    Acknowledged,
+    Intent,
+    ModelDeploymentStatus,
+    Revisions,
+    RolloutStatus,
+    Weights,
 )
 from perennial_operator.plan.rollout import traffic
 from perennial_operator.plan.rollout.states import Stage, State

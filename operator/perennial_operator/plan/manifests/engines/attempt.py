@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from perennial_operator.api.retrain_job import RetrainJobSpec
-from perennial_operator.api.retrain_job_status import PinnedData
+from perennial_operator.api.status.retrain_job import PinnedData
 from perennial_operator.plan.manifests.step_inputs import Inputs
 from perennial_operator.plan.snapshot import Meta, Options
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from perennial_operator.api import durations, names, reasons
+from perennial_operator.api import names, reasons
+from perennial_operator.api.documents import durations
 from perennial_operator.plan.actions import Object
 from perennial_operator.plan.manifests import run_objects
 from perennial_operator.plan.manifests.engines import exits, trainer_pod

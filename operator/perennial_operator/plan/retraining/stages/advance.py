@@ -6,7 +6,7 @@ A stage never writes state, times or conditions by itself: `run` does, from this
 from dataclasses import dataclass, replace
 
 from perennial_operator.api.conditions import Claim
-from perennial_operator.api.retrain_job_status import RetrainJobStatus
+from perennial_operator.api.status.retrain_job import RetrainJobStatus
 from perennial_operator.plan import actions as wanted
 from perennial_operator.plan.retraining.approvals import Reply
 from perennial_operator.plan.retraining.states import Event

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from perennial_operator.api import conditions, decision, reasons
 from perennial_operator.api.conditions import Claim
-from perennial_operator.api.retrain_job_status import ApprovalStatus
+from perennial_operator.api.status.retrain_job import ApprovalStatus
 from perennial_operator.plan.retraining import approvals, identity
 from perennial_operator.plan.retraining.approvals import Count, Reply
 from perennial_operator.plan.retraining.stages import validating

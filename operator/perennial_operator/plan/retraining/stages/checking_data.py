@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from perennial_operator.api import conditions, reasons
 from perennial_operator.api.conditions import Claim
-from perennial_operator.api.retrain_job_status import Champion, PinnedData
+from perennial_operator.api.status.retrain_job import Champion, PinnedData
 from perennial_operator.plan.actions import Event as Notice
 from perennial_operator.plan.manifests import retrain_steps, step_inputs
 from perennial_operator.plan.retraining import identity, quality

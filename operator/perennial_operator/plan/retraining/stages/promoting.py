@@ -10,9 +10,9 @@ from datetime import datetime
 
 from perennial_operator.api import conditions, names, reasons
 from perennial_operator.api.conditions import Claim
-from perennial_operator.api.model_deployment_status import RolloutStatus
 from perennial_operator.api.retrain_job import RetrainJobSpec
-from perennial_operator.api.retrain_job_status import Champion, PromotionStatus
+from perennial_operator.api.status.model_deployment import RolloutStatus
+from perennial_operator.api.status.retrain_job import Champion, PromotionStatus
 from perennial_operator.plan.retraining import identity
 from perennial_operator.plan.retraining.stages import pending, validating
 from perennial_operator.plan.retraining.stages.advance import Advance, waits

@@ -11,7 +11,7 @@ from typing import Any
 
 from perennial_operator.api import conditions, reasons
 from perennial_operator.api.conditions import Claim
-from perennial_operator.api.retrain_job_status import Champion, RetrainJobStatus, StepIntent
+from perennial_operator.api.status.retrain_job import Champion, RetrainJobStatus, StepIntent
 from perennial_operator.plan.actions import Create
 from perennial_operator.plan.manifests import retrain_steps, step_inputs
 from perennial_operator.plan.manifests.engines import job

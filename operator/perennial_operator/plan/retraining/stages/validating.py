@@ -5,7 +5,7 @@ from datetime import datetime
 
 from perennial_operator.api import conditions, documents, reasons
 from perennial_operator.api.conditions import Claim
-from perennial_operator.api.retrain_job_status import (
+from perennial_operator.api.status.retrain_job import (
     Candidate,
     Champion,
     PinnedData,

@@ -1,6 +1,6 @@
 """What stages hand back."""
 
-from perennial_operator.api.retrain_job_status import RetrainJobStatus, StepIntent
+from perennial_operator.api.status.retrain_job import RetrainJobStatus, StepIntent
 from perennial_operator.plan.retraining.stages import advance
 from perennial_operator.plan.retraining.stages.advance import Advance
 

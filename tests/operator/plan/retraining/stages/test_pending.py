@@ -8,8 +8,8 @@ import pytest
 
 from perennial_operator.api import conditions, reasons
 from perennial_operator.api.conditions import Claim
-from perennial_operator.api.retrain_job_status import RetrainJobStatus
-from perennial_operator.api.shared_types import Condition
+from perennial_operator.api.schema.shared_types import Condition
+from perennial_operator.api.status.retrain_job import RetrainJobStatus
 from perennial_operator.plan.retraining.stages import pending
 from perennial_operator.plan.retraining.stages.advance import Advance
 from perennial_operator.plan.retraining.states import Event, State

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from perennial_operator.api import reasons
-from perennial_operator.api.retrain_job_status import Candidate, PromotionStatus, RetrainJobStatus
-from perennial_operator.api.shared_types import Condition
+from perennial_operator.api.schema.shared_types import Condition
+from perennial_operator.api.status.retrain_job import Candidate, PromotionStatus, RetrainJobStatus
 from perennial_operator.plan.actions import Plan
 from perennial_operator.plan.retraining import run
 from perennial_operator.plan.retraining.stages import promoting

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from perennial_operator.api import reasons
-from perennial_operator.api.retrain_job_status import Attempt, EngineObject, StepIntent
+from perennial_operator.api.status.retrain_job import Attempt, EngineObject, StepIntent
 from perennial_operator.plan.actions import Create, Plan
 from perennial_operator.plan.retraining import run
 from perennial_operator.plan.retraining.stages import training

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from perennial_operator.api import reasons
-from perennial_operator.api.retrain_job_status import RetrainJobStatus, ValidationStatus
+from perennial_operator.api.status.retrain_job import RetrainJobStatus, ValidationStatus
 from perennial_operator.plan.retraining import run
 from perennial_operator.plan.retraining.stages import validating
 from perennial_operator.plan.snapshot import RunFacts, RunSnapshot

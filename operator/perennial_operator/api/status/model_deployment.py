@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from perennial_operator.api.fields import spec
-from perennial_operator.api.shared_types import Condition
+from perennial_operator.api.schema.fields import spec
+from perennial_operator.api.schema.shared_types import Condition
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from perennial_operator.api.fields import spec
 from perennial_operator.api.schema import pods, texts
+from perennial_operator.api.schema.fields import spec
 
 Raw = Mapping[str, Any]
 

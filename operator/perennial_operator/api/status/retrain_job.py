@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from perennial_operator.api.fields import spec
-from perennial_operator.api.model_deployment_status import CountedDecision
-from perennial_operator.api.shared_types import Condition
+from perennial_operator.api.schema.fields import spec
+from perennial_operator.api.schema.shared_types import Condition
+from perennial_operator.api.status.model_deployment import CountedDecision
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What the operator writes back: the status of each kind, and nothing of its spec."""
