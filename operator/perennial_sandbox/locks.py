@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from perennial_sandbox.errors import NotReadyError
+
 _LOOK_AGAIN_SECONDS = 0.02
+_KILLS = 100
 
 
 @contextmanager
@@ -91,9 +94,13 @@ def end(lock: Path, *, grace_seconds: float) -> None:
         _send(lock, signal.SIGTERM)
         if _is_free_within(lock, grace_seconds):
             return
-    while not _is_free_within(lock, 0.1):
+    for _ in range(_KILLS):
         # Again and again: a process that is only now starting has not written its pid yet.
         _send(lock, signal.SIGKILL)
+        if _is_free_within(lock, 0.1):
+            return
+    message = f"{lock.stem} (pid {holder(lock)}) cannot be ended"
+    raise NotReadyError(message)
 
 
 def _send(lock: Path, number: signal.Signals) -> None:

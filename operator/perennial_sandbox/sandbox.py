@@ -102,7 +102,7 @@ def up(
     running = _running(layout, description)
     report(f"API server: {running.server}")
     _await_ready(layout, running, with_node=with_node)
-    apply(running, [*users.role_bindings(), *manifests])
+    apply(running, manifests)
     return running
 
 

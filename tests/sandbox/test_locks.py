@@ -6,7 +6,10 @@ import subprocess
 import threading
 from pathlib import Path
 
+import pytest
+
 from perennial_sandbox import locks
+from perennial_sandbox.errors import NotReadyError
 
 _IGNORES_TERM = "trap '' TERM; echo ready; while :; do sleep 60 & wait $!; done"
 
@@ -15,7 +18,7 @@ def _hold(lock: Path, script: str = "echo ready; exec sleep 60") -> subprocess.P
     """Start a process that holds the lock file and has written its pid."""
     descriptor = locks.take(lock)
     assert descriptor is not None
-    process = subprocess.Popen(  # noqa: S603 - a script of this file
+    process = subprocess.Popen(
         ["/bin/sh", "-c", script], pass_fds=(descriptor,), stdout=subprocess.PIPE, text=True
     )
     os.close(descriptor)
@@ -85,6 +88,18 @@ def test_without_grace_the_first_signal_kills(tmp_path: Path) -> None:
     process = _hold(lock)
     locks.end(lock, grace_seconds=0)
     assert _finish(process) == -signal.SIGKILL
+
+
+def test_a_lock_whose_process_is_unknown_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Waiting for ever would tell nobody what is wrong."""
+    monkeypatch.setattr(locks, "_KILLS", 2)
+    descriptor = locks.take(tmp_path / "part.pid")
+    assert descriptor is not None
+    with pytest.raises(NotReadyError, match=r"part \(pid None\) cannot be ended"):
+        locks.end(tmp_path / "part.pid", grace_seconds=0)
+    os.close(descriptor)
 
 
 def test_ending_a_part_that_never_ran_does_nothing(tmp_path: Path) -> None:

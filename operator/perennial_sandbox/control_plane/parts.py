@@ -149,8 +149,8 @@ def _standby(layout: Layout, record: Record) -> Part:
 
 
 def _node(layout: Layout, record: Record) -> Part:
-    module = "perennial_sandbox.node"
-    command = (str(record.python), "-m", module, "--config", str(layout.node_settings))
+    modules = ("-m", "perennial_sandbox.supervisor.sealed", "perennial_sandbox.node")
+    command = (str(record.python), *modules, "--config", str(layout.node_settings))
     return Part(NODE, command, after_port=record.ports.api)
 
 

@@ -1,12 +1,10 @@
-"""The people of a sandbox: who they are to the API server and which roles they hold.
+"""The people of a sandbox: who they are to the API server.
 
-The roles themselves come with the operator's manifests; `view` is Kubernetes' own.
+What their groups may do comes with the manifests that are applied.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-Json = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +13,12 @@ class User:
 
     name: str
     group: str
-    roles: tuple[str, ...] = ()
 
 
 USERS = (
     User("admin", "system:masters"),
-    User("scientist", "perennial:scientists", ("view", "perennial-edit")),
-    User("approver", "perennial:approvers", ("view", "perennial-approver")),
+    User("scientist", "perennial:scientists"),
+    User("approver", "perennial:approvers"),
 )
 
 
@@ -36,20 +33,3 @@ def read_tokens(content: str) -> dict[str, str]:
     """Return each user's token from the token file."""
     lines = (line.split(",") for line in content.splitlines())
     return {words[1]: words[0] for words in lines}
-
-
-def role_bindings() -> list[Json]:
-    """Return the objects that give each group its roles in every namespace."""
-    return [_binding(user, role) for user in USERS for role in user.roles]
-
-
-def _binding(user: User, role: str) -> Json:
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": f"perennial-sandbox-{user.name}-{role}"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-        "subjects": [
-            {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": user.group}
-        ],
-    }

@@ -25,7 +25,7 @@ def main(words: list[str] | None = None) -> None:
     layout = Layout(options.directory)
     held = locks.wait_for(layout.lock(SUPERVISOR))
     if options.standby:
-        launch.release_own_lock()
+        os.close(launch.own_lock())  # this process is another part now
     try:
         loop.run(layout, Keeper(layout))
     finally:

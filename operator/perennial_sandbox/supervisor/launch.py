@@ -50,6 +50,6 @@ def start_detached(part: Part, layout: Layout) -> None:
         )
 
 
-def release_own_lock() -> None:
-    """Let go of the lock under which this process was started, for it has become another part."""
-    os.close(int(os.environ.pop(_DESCRIPTOR)))
+def own_lock() -> int:
+    """Return the descriptor of the lock under which this process was started, once."""
+    return int(os.environ.pop(_DESCRIPTOR))

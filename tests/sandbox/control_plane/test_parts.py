@@ -73,6 +73,6 @@ def test_our_own_parts_run_in_the_same_python() -> None:
     assert supervisor[:3] == ("/bin/python", "-m", "perennial_sandbox.supervisor")
     assert commands["standby"] == (*supervisor, "--standby")
     assert commands["node"] == (
-        *("/bin/python", "-m", "perennial_sandbox.node"),
+        *("/bin/python", "-m", "perennial_sandbox.supervisor.sealed", "perennial_sandbox.node"),
         *("--config", "/state/node.json"),
     )

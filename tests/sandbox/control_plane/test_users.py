@@ -18,17 +18,3 @@ def test_tokens_are_read_back() -> None:
     """The order is the order of the contexts: the administrator first."""
     found = users.read_tokens(users.token_file(_TOKENS))
     assert list(found.items()) == list(_TOKENS.items())
-
-
-def test_whoever_asks_may_not_approve() -> None:
-    """The two groups share the right to look, and nothing else."""
-    bound = {
-        (binding["subjects"][0]["name"], binding["roleRef"]["name"])  # type: ignore[index]  # plain JSON
-        for binding in users.role_bindings()
-    }
-    assert bound == {
-        ("perennial:scientists", "view"),
-        ("perennial:scientists", "perennial-edit"),
-        ("perennial:approvers", "view"),
-        ("perennial:approvers", "perennial-approver"),
-    }

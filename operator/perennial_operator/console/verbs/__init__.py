@@ -26,7 +26,7 @@ OWN: Mapping[str, Verb] = MappingProxyType(
     {
         "sandbox": Verb(
             "perennial_operator.console.verbs.sandbox",
-            "A local control plane whose node runs Pods as processes.",
+            "Run a local control plane whose node runs Pods as processes.",
         ),
     }
 )

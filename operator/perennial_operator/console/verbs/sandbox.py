@@ -58,7 +58,7 @@ def up(name: str, directory: Path | None, output: str | None) -> None:
             manifests=install.manifests(),
             report=report,
         )
-    click.echo(_access_as_json(running) if output else _access(running))
+    click.echo(access_as_json(running) if output else access(running))
 
 
 @command.command()
@@ -84,7 +84,7 @@ def status(name: str, directory: Path | None, output: str | None) -> ExitCode:
     if found is None:
         click.echo("null" if output else f"There is no sandbox in {place}.")
         return ExitCode.NOT_READY
-    click.echo(_status_as_json(found) if output else _status_table(found))
+    click.echo(status_as_json(found) if output else status_table(found))
     return ExitCode.DONE if found.is_ready else ExitCode.NOT_READY
 
 
@@ -150,7 +150,8 @@ def _reporting() -> Iterator[Callable[[str], None]]:
         yield lambda line: spinner.update(escape(line))
 
 
-def _access(running: "Running") -> str:
+def access(running: "Running") -> str:
+    """Return what people paste and read to reach the sandbox."""
     lines = [
         f"The sandbox is up: {running.server}",
         f"export KUBECONFIG={running.kubeconfig}",
@@ -161,24 +162,27 @@ def _access(running: "Running") -> str:
     return "\n".join(lines)
 
 
-def _access_as_json(running: "Running") -> str:
-    access = {
+def access_as_json(running: "Running") -> str:
+    """Return how programs reach the sandbox; tokens stay in the kubeconfig."""
+    found = {
         "directory": str(running.directory),
         "server": running.server,
         "kubeconfig": str(running.kubeconfig),
         "contexts": list(running.tokens),
         "kubectl": str(running.kubectl) if running.kubectl else None,
     }
-    return json.dumps(access, indent=2)
+    return json.dumps(found, indent=2)
 
 
-def _status_table(found: "Status") -> str:
+def status_table(found: "Status") -> str:
+    """Return one line a part, and one for the API."""
     rows = [(part.name, "dead" if part.pid is None else f"pid {part.pid}") for part in found.parts]
     rows.append(("API", f"{'ready' if found.answers else 'not ready'}, {found.server}"))
     return "\n".join(f"{name:<24}{state}" for name, state in rows)
 
 
-def _status_as_json(found: "Status") -> str:
+def status_as_json(found: "Status") -> str:
+    """Return the same for programs."""
     state = {
         "directory": str(found.directory),
         "server": found.server,
