@@ -41,7 +41,7 @@ def waiting(verdict: str = "Inconclusive", **fields: Any) -> RunSnapshot:  # noq
 
 
 def vote(
-    action: str = "Approve", *, minutes: float = 5, uid: str = "uid-d", **spec: Any
+    action: str = "Approve", *, minutes: float = 5, uid: str = "uid-d", **spec: object
 ) -> DecisionFacts:  # of the spec
     """Return a Decision that counts, made some minutes after noon."""
     usual: dict[str, Any] = {"by": "approver", "attempt": "1", "evidence_digest": runs.EVIDENCE}
@@ -62,7 +62,7 @@ def answers(
 
 
 def needed(
-    status: RetrainJobStatus | None = None, *, asked_by: str = "", **spec: Any
+    status: RetrainJobStatus | None = None, *, asked_by: str = "", **spec: object
 ) -> ApprovalStatus:  # JSON
     """Return how many approvals are needed."""
     parsed = documents.load(RetrainJobSpec, retrain_job(**spec)["spec"])
