@@ -99,6 +99,8 @@ def _check_status(status: int) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
+    except httpx.InvalidURL as error:  # httpx reads the target of a redirect before we do
+        raise Invalid(Reason.REDIRECT_REFUSED, "the store redirects to no URL") from error
     except httpx.TransportError as error:
         message = "the store cannot be reached, or its certificate is not trusted"
         raise Unavailable(Reason.SOURCE_UNAVAILABLE, message) from error

@@ -13,7 +13,7 @@ from perennial_serving.errors import Invalid, PerennialError, Unavailable
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _PARTIAL = ".partial"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_UNSAFE = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR)
+_UNSAFE = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
 
 
 @contextlib.contextmanager

@@ -14,16 +14,11 @@ from perennial_serving.settings import Settings
 def run(settings: Settings) -> Result:
     """Fetch the model; without a digest in the settings, the result tells it."""
     started = time.monotonic()
-    access = Access(
-        allowed_hosts=settings.allowed_hosts,
-        allow_private_networks=settings.allow_private_networks,
-        credentials=read_credentials(settings.credentials_dir / "model"),
-    )
     _empty(settings.model_dir)
     fetched = download(
         settings.model_uri,
         settings.model_dir,
-        access,
+        access_of(settings),
         limits=Limits(size_bytes=settings.max_model_bytes),
         digest=settings.model_digest,
     )
@@ -33,6 +28,15 @@ def run(settings: Settings) -> Result:
         digest=fetched.digest,
         size_bytes=fetched.size_bytes,
         seconds=time.monotonic() - started,
+    )
+
+
+def access_of(settings: Settings) -> Access:
+    """Return the guard of this container, with the credentials that are mounted for the model."""
+    return Access(
+        allowed_hosts=settings.allowed_hosts,
+        allow_private_networks=settings.allow_private_networks,
+        credentials=read_credentials(settings.credentials_dir / "model"),
     )
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from obstore.store import S3Store as ObjectStore
 from perennial_serving.contract import urls
 from perennial_serving.contract.results import Reason
 from perennial_serving.contract.urls import Location
-from perennial_serving.errors import Invalid, Unavailable
+from perennial_serving.errors import Invalid, PerennialError, Unavailable
 from perennial_serving.fetch.access import Access
 from perennial_serving.fetch.place import CHUNK_BYTES, Entry, check_path
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from obstore import GetResult  # exists for type checkers only
 
 _DEFAULT_REGION = "us-east-1"
+_STATUS = re.compile(r"status code: (\d{3})")
+_DENIED = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
 
 
 class S3Store:
@@ -122,11 +125,18 @@ def _checked(endpoint: str, access: Access) -> str:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (exceptions.NotFoundError, FileNotFoundError) as error:
-        message = "there is nothing at this place of the bucket; set another URI"
-        raise Invalid(Reason.NOT_FOUND, message) from error
-    except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
-        message = "the bucket refuses the credentials, or needs some"
-        raise Invalid(Reason.ACCESS_DENIED, message) from error
     except (exceptions.BaseError, OSError) as error:
-        raise Unavailable(Reason.SOURCE_UNAVAILABLE, "the object store does not answer") from error
+        raise _ours(error) from error
+
+
+def _ours(error: Exception) -> PerennialError:
+    """Return our error; a failed listing tells its status in its text only."""
+    found = _STATUS.search(str(error))
+    status = found.group(1) if found else ""
+    if status == "404" or isinstance(error, exceptions.NotFoundError | FileNotFoundError):
+        message = "there is nothing at this place of the bucket; set another URI"
+        return Invalid(Reason.NOT_FOUND, message)
+    if status in {"401", "403"} or isinstance(error, _DENIED):
+        message = "the bucket refuses the credentials, or needs some"
+        return Invalid(Reason.ACCESS_DENIED, message)
+    return Unavailable(Reason.SOURCE_UNAVAILABLE, "the object store does not answer")
