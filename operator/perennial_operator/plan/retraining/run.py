@@ -163,9 +163,8 @@ def _with_deadline(seen: RunSnapshot, looked: Advance, now: datetime) -> Advance
 def _timed_out(looked: Advance, state: State, limit: int) -> Advance:
     event = TIMED_OUT[state]
     reason = DEADLINE_REASONS.get(state, reasons.DEADLINE_EXCEEDED)
-    text = f"state {state} lasted longer than {limit} seconds"
-    if cause := looked.stalled.message if looked.stalled else looked.note:
-        text += f"; last: {cause}"
+    cause = looked.stalled.message if looked.stalled else looked.note
+    text = f"state {state} lasted longer than {limit} seconds; last: {cause}"
     claim = Claim(CONDITION_OF[state], conditions.FALSE, reason, text)
     promotion = looked.status.promotion
     return replace(

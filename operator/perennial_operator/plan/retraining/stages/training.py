@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from perennial_operator.api import conditions, names, reasons
 from perennial_operator.api.conditions import Claim
@@ -69,6 +70,8 @@ def training(seen: RunSnapshot, now: datetime) -> Advance:
             return Advance(seen.status, edge=Event.PREEMPTED)
         case Phase.RUNNING | Phase.UNKNOWN:
             return waits(seen.status, f"attempt {seen.status.tries.train} is running")
+        case _:
+            assert_never(found.phase)
 
 
 def intending(
