@@ -8,7 +8,7 @@ from perennial_operator.testing.builders import (
     model_deployment,
     retrain_job,
 )
-from perennial_operator.testing.calls import ListedStream, ScriptedCluster
+from perennial_operator.testing.calls import ListedStream, ScriptedCluster, SilentStream
 from perennial_operator.testing.rollouts import Rollout
 from perennial_operator.testing.simulation import JobResult, PodBehavior, Simulation
 from perennial_operator.testing.world import FakeCluster
@@ -23,6 +23,7 @@ __all__ = [
     "PodBehavior",
     "Rollout",
     "ScriptedCluster",
+    "SilentStream",
     "Simulation",
     "decision",
     "model_deployment",

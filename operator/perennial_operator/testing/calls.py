@@ -4,6 +4,7 @@ It imitates no server: it has no versions, no watches, no conflicts but those th
 """
 
 import itertools
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -30,6 +31,24 @@ class ListedStream:
     def close(self) -> None:
         """Note that somebody ended it."""
         self.is_closed = True
+
+
+class SilentStream(ListedStream):
+    """A watch that says nothing until somebody ends it."""
+
+    def __init__(self) -> None:
+        """Start open."""
+        super().__init__(())
+        self.closed = threading.Event()
+
+    def __iter__(self) -> Iterator[WatchEvent]:
+        """Wait for the end."""
+        self.closed.wait()
+        return iter(())
+
+    def close(self) -> None:
+        """End."""
+        self.closed.set()
 
 
 class ScriptedCluster:
@@ -76,10 +95,10 @@ class ScriptedCluster:
         return Page(found[start : start + 1], "900", following)
 
     def watch(self, kind: Kind, selection: Selection, *, since: str) -> ListedStream:
-        """Return the next stream."""
+        """Return the next stream, a silent one if none was given."""
         del selection
         self._note("watch", kind.kind, since)
-        return self.streams.pop(0)
+        return self.streams.pop(0) if self.streams else SilentStream()
 
     def apply(
         self, document: Mapping[str, Any], *, manager: str, subresource: str = ""

@@ -9,7 +9,7 @@ from perennial_operator.cluster.answers import Expired
 from perennial_operator.cluster.port import Selection, WatchEvent
 from perennial_operator.cluster.watch import Changes, Follower, Followers
 from perennial_operator.errors import Unavailable
-from perennial_operator.testing import ListedStream, ScriptedCluster
+from perennial_operator.testing import ListedStream, ScriptedCluster, SilentStream
 
 
 def pod(name: str, version: int) -> dict[str, Any]:
@@ -137,30 +137,12 @@ def test_a_bug_ends_the_thread_and_is_told() -> None:
     assert caught == [KeyError]
 
 
-class Silent(ListedStream):
-    """A stream that says nothing until it is closed."""
-
-    def __init__(self) -> None:
-        """Start open."""
-        super().__init__([])
-        self.closed = threading.Event()
-
-    def __iter__(self) -> Iterator[WatchEvent]:
-        """Wait for the end."""
-        assert self.closed.wait(10)
-        return iter(())
-
-    def close(self) -> None:
-        """End."""
-        self.closed.set()
-
-
 def test_silent_streams_are_reopened_and_all_threads_end() -> None:
     """The watchdog ends what says nothing; stopping ends everything, unasked ends are none."""
     ended: list[str] = []
     scene = Scene(live=["a"])
-    silent = [Silent(), Silent()]
-    scene.cluster.streams = [*silent, *(Silent() for _ in range(3))]
+    silent = [SilentStream(), SilentStream()]
+    scene.cluster.streams = [*silent]
     threads = Followers([scene.follower], on_end=ended.append, silence_seconds=0.01)
     threads.start()
     assert silent[0].closed.wait(5)
