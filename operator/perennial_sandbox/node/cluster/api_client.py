@@ -7,6 +7,7 @@ ApiError
 |- UnreachableError    no answer; try again later
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
@@ -23,6 +24,7 @@ _METADATA_EVENTS = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 # The server ends a watch after this time; a silent connection is given up a little later.
 _WATCH_SECONDS = 240
+_AT_A_TIME = 16
 _Query = Mapping[str, str | int]
 
 
@@ -62,10 +64,13 @@ class ApiClient:
             headers=headers,
             verify=access.tls,
             timeout=httpx.Timeout(10),
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=_AT_A_TIME),
             transport=transport,
             trust_env=False,
         )
+        # Waiting for the client's own pool loses its connections when the wait times out
+        # (seen with hundreds of requests at once: in the end no request got through).
+        self._turn = asyncio.Semaphore(_AT_A_TIME)
 
     async def __aenter__(self) -> Self:
         """Return the client itself."""
@@ -130,9 +135,10 @@ class ApiClient:
         content = None if body is None else json.dumps(body)
         merged = {"Content-Type": "application/json", **(headers or {})}
         try:
-            response = await self._http.request(
-                method, path, content=content, params=query, headers=merged
-            )
+            async with self._turn:
+                response = await self._http.request(
+                    method, path, content=content, params=query, headers=merged
+                )
             if response.is_error:
                 raise _error(response)
             answer: Json = response.json()

@@ -1,5 +1,6 @@
 """Tests of the client of the Kubernetes API."""
 
+import asyncio
 import json
 from collections.abc import Callable
 
@@ -155,3 +156,21 @@ async def test_a_watch_without_connection_is_unreachable() -> None:
     async with client(broken) as api:
         with pytest.raises(api_client.UnreachableError, match="gone"):
             _ = [event async for event in api.watch("/x", {})]
+
+
+async def test_a_crowd_of_requests_takes_turns() -> None:
+    """None is refused for want of a connection, however many wait."""
+    now = most = 0
+
+    async def answer(_request: httpx.Request) -> httpx.Response:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        now -= 1
+        return httpx.Response(200, json={})
+
+    transport = httpx.MockTransport(answer)
+    async with ApiClient(Access("http://api", tls=False), transport) as api:
+        answers = await asyncio.gather(*(api.get("/x") for _ in range(500)))
+    assert (len(answers), most) == (500, 16)
