@@ -55,7 +55,7 @@ def _running(
     with_node: bool,
 ) -> Iterator["Running"]:
     # Imported late: the plugin is loaded by every test run, also by those that need no sandbox.
-    from perennial_sandbox import sandbox as sandboxes  # noqa: PLC0415
+    from perennial_sandbox import sandbox as sandboxes  # noqa: PLC0415  # as said above
 
     try:
         yield sandboxes.up(directory, images=images, manifests=manifests, with_node=with_node)

@@ -13,6 +13,7 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ from perennial_sandbox.control_plane.api import Api
 from perennial_sandbox.control_plane.layout import Layout
 from perennial_sandbox.control_plane.parts import Part
 from perennial_sandbox.control_plane.record import Record
-from perennial_sandbox.errors import NotReadyError, RefusedError
+from perennial_sandbox.errors import MissingPrerequisiteError, NotReadyError, RefusedError
 from perennial_sandbox.supervisor import launch, stopping
 
 Report = Callable[[str], None]
@@ -89,6 +90,9 @@ def up(
     report: Report = quiet,
 ) -> Running:
     """Start the sandbox in the folder, wait until it can be used, and apply the manifests."""
+    if sys.platform != "linux":
+        message = "The sandbox needs Linux: run it in a Linux virtual machine or container."
+        raise MissingPrerequisiteError(message)
     programs = locate.find(os.environ, report=report)
     layout = Layout(directory.absolute())
     if layout.stop_mark.exists():
@@ -100,8 +104,9 @@ def up(
             locks.end(layout.lock(parts.NODE), grace_seconds=_GRACE_SECONDS)
         _start_supervisor(layout, description)
     running = _running(layout, description)
-    report(f"API server: {running.server}")
+    report(f"waiting for the API server, {running.server}")
     _await_ready(layout, running, with_node=with_node)
+    report(f"applying {len(manifests)} objects")
     apply(running, manifests)
     return running
 
@@ -128,7 +133,7 @@ def down(directory: Path) -> bool:
 def status(directory: Path) -> Status | None:
     """Look at the sandbox in the folder; None if there is none."""
     layout = Layout(directory.absolute())
-    description = record.read(layout)
+    description = _complete(layout)
     if description is None:
         return None
     names = [parts.SUPERVISOR, *(part.name for part in parts.all_parts(layout, description))]
@@ -144,7 +149,7 @@ def status(directory: Path) -> Status | None:
 def connect(directory: Path) -> Running:
     """Return how to reach the sandbox that runs in the folder."""
     layout = Layout(directory.absolute())
-    description = record.read(layout)
+    description = _complete(layout)
     if description is None:
         message = f"there is no sandbox in {directory}; start it with: perennial sandbox up"
         raise RefusedError(message)
@@ -160,6 +165,11 @@ def service_url(directory: Path, namespace: str, name: str, *, port: str | int) 
     except (FileNotFoundError, KeyError) as error:
         message = f"Service {namespace}/{name} has no local port for {port} (yet)"
         raise NotReadyError(message) from error
+
+
+def _complete(layout: Layout) -> Record | None:
+    """Return the description of a sandbox whose files are all there, the last one included."""
+    return record.read(layout) if layout.kubeconfig.exists() else None
 
 
 def _refuse_foreign(layout: Layout) -> None:
@@ -180,7 +190,7 @@ def _prepared(layout: Layout, programs: Path, *, with_node: bool) -> Record:
         record.write(layout, description)
         return description
     description = prepare.describe(layout, programs=programs, with_node=with_node)
-    now = datetime.now(UTC)  # noqa: TID251 - the one place where a sandbox begins
+    now = datetime.now(UTC)  # noqa: TID251  # the one place where a sandbox begins
     prepare.write_files(layout, description, now=now)
     return description
 

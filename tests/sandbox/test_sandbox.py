@@ -15,7 +15,10 @@ import psutil
 import pytest
 
 from perennial_sandbox import sandbox
-from perennial_sandbox.errors import NotReadyError, RefusedError
+from perennial_sandbox.control_plane import record
+from perennial_sandbox.control_plane.layout import Layout
+from perennial_sandbox.control_plane.record import Ports, Record
+from perennial_sandbox.errors import MissingPrerequisiteError, NotReadyError, RefusedError
 from perennial_sandbox.sandbox import Running
 
 _PARTS = (
@@ -108,7 +111,7 @@ def _sleeper(running: Running) -> dict[str, Any]:
 
 
 def _say(figure: str) -> None:
-    print(figure)  # noqa: T201 - shown by `pytest -s`, and beside a failure
+    print(figure)  # noqa: T201  # shown by `pytest -s`, and beside a failure
 
 
 def _pids(directory: Path) -> dict[str, int | None]:
@@ -169,6 +172,29 @@ def test_a_folder_with_something_else_in_it_is_refused(
     with pytest.raises(RefusedError, match="holds something else; name a new or an empty folder"):
         sandbox.up(tmp_path, images={})
     assert programs.exists()
+
+
+def test_another_operating_system_is_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pods have addresses that only Linux gives without root."""
+    monkeypatch.setattr("sys.platform", "darwin")
+    with pytest.raises(MissingPrerequisiteError, match="needs Linux"):
+        sandbox.up(tmp_path / "state", images={})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sandbox_that_was_interrupted_at_its_making_is_none_and_can_be_removed(
+    tmp_path: Path,
+) -> None:
+    """Its description is written first, so the folder is known as ours."""
+    ports = Ports(etcd=1, etcd_peer=2, api=3, kubelet=4)
+    description = Record(tmp_path, tmp_path, "127.16", ports, with_node=True)
+    (tmp_path / "state" / "running").mkdir(parents=True)
+    record.write(Layout(tmp_path / "state"), description)
+    assert sandbox.status(tmp_path / "state") is None
+    assert sandbox.down(tmp_path / "state") is True
+    assert not (tmp_path / "state").exists()
 
 
 def test_without_a_sandbox_there_is_nothing_to_see_to_reach_or_to_stop(tmp_path: Path) -> None:

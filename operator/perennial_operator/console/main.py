@@ -18,11 +18,11 @@ from perennial_sandbox.errors import SandboxError
 class Root(click.Group):
     """Finds verbs when they are called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """Return the names of all verbs."""
         return verbs.names()
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # as above
         """Import one verb."""
         return verbs.load(cmd_name)
 

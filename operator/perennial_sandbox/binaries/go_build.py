@@ -64,7 +64,7 @@ def build(
         message = "Go is not installed"
         raise BuildError(message)
     report("building etcd and Kubernetes with Go: some minutes, once")
-    process = subprocess.Popen(  # noqa: S603 - our own command line; Go is the user's
+    process = subprocess.Popen(  # noqa: S603  # our own command line; Go is the user's
         [go, "build", *_flags(), "-o", str(place / _PROGRAM), "."],
         cwd=module,
         env=_environment(environment),
@@ -105,24 +105,22 @@ def _followed(process: "subprocess.Popen[str]", report: Callable[[str], None]) -
     heard: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     reader = threading.Thread(target=_pass_on, args=(process.stderr or (), heard), daemon=True)
     reader.start()
-    progress, started, told = Progress(), time.monotonic(), 0.0
+    progress, started, told, is_over = Progress(), time.monotonic(), 0.0, False
     try:
-        while True:
-            line = _next(heard)
-            elapsed = time.monotonic() - started
-            if line is None:
-                return progress
+        while (line := _next(heard)) is not None:
             progress.hear(line)
+            elapsed = time.monotonic() - started
             if elapsed - told >= _REPORT_SECONDS:
                 report(progress.line(elapsed))
                 told = elapsed
-    except BaseException:
-        # An interrupted build must not go on without its user; the compilers are its children.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        raise
+        is_over = True
     finally:
+        if not is_over:
+            # An interrupted build must not go on without its user, nor its compilers.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         reader.join()
+    return progress
 
 
 def _pass_on(lines: Iterable[str], heard: "queue.SimpleQueue[str | None]") -> None:

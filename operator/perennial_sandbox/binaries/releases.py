@@ -77,7 +77,7 @@ def _listed(sums: str, name: str) -> str:
     """Return a file's digest from lines of digest and name."""
     for line in sums.splitlines():
         words = line.split()
-        if len(words) == 2 and words[1].lstrip("*") == name:  # noqa: PLR2004 - digest, name
+        if len(words) == 2 and words[1].lstrip("*") == name:  # noqa: PLR2004  # digest, name
             return words[0]
     message = f"the publisher lists no checksum for {name}"
     raise DownloadError(message)

@@ -77,7 +77,8 @@ def _takes_pods(api: Api) -> bool:
 
 
 def _is(thing: Json | None, condition: str) -> bool:
-    conditions = (thing or {}).get("status", {}).get("conditions", [])
+    # A fresh object has no status, or conditions that are null.
+    conditions = (thing or {}).get("status", {}).get("conditions") or []
     return any(one["type"] == condition and one["status"] == "True" for one in conditions)
 
 

@@ -21,7 +21,7 @@ def start(part: Part, layout: Layout) -> subprocess.Popen[bytes] | None:
     command = ["/bin/sh", "-c", _WRITE_PID_THEN_RUN, str(lock), *part.command]
     try:
         with layout.log(part.name).open("ab") as log:
-            return subprocess.Popen(  # noqa: S603 - the command line is our own
+            return subprocess.Popen(  # noqa: S603  # the command line is our own
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -39,7 +39,7 @@ def start_detached(part: Part, layout: Layout) -> None:
     """Start a process that is nobody's child, so that its starter can leave it alone."""
     command = ["/bin/sh", "-c", '"$@" & exit', "sh", *part.command]
     with layout.log(part.name).open("ab") as log:
-        subprocess.run(  # noqa: S603 - the command line is our own
+        subprocess.run(  # noqa: S603  # the command line is our own
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,

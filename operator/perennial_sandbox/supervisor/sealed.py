@@ -12,7 +12,7 @@ from perennial_sandbox.supervisor import launch
 
 def main(words: list[str] | None = None) -> None:
     """Seal the lock, then become the module that the first word names."""
-    os.set_inheritable(launch.own_lock(), False)  # noqa: FBT003 - the standard library's signature
+    os.set_inheritable(launch.own_lock(), False)  # noqa: FBT003  # the standard library's signature
     sys.argv = sys.argv[1:] if words is None else words
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 

@@ -127,7 +127,7 @@ def test_the_process_ends_with_the_verbs_code(
 )
 def test_verbs_without_a_cluster_start_quickly(arguments: list[str]) -> None:
     """Nothing is imported that they do not need."""
-    probe = subprocess.run(  # noqa: S603 - our own program
+    probe = subprocess.run(
         [sys.executable, "-c", _PROBE.format(heavy=_HEAVY), *arguments],
         capture_output=True,
         text=True,

@@ -12,7 +12,7 @@ from perennial_sandbox.control_plane.api import Api
 from perennial_sandbox.errors import NotReadyError, RefusedError
 
 _AUTHORITY = certificates.issue({}, now=datetime(2026, 11, 24, tzinfo=UTC)).authority.decode()
-_TOKEN = "t1"  # noqa: S105 - of no server
+_TOKEN = "t1"  # noqa: S105  # of no server
 _RESOURCES = {
     "resources": [
         {"name": "pods", "kind": "Pod", "namespaced": True},

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from perennial_sandbox.control_plane import certificates
 from perennial_sandbox.control_plane.certificates import Bundle, Pair, Subject
 
-_NOW = datetime.now(UTC)  # noqa: TID251 - a TLS handshake compares with the host's own clock
+_NOW = datetime.now(UTC)  # noqa: TID251  # a TLS handshake compares with the host's own clock
 
 
 def _bundle() -> Bundle:

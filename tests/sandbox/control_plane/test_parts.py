@@ -44,7 +44,7 @@ def test_everything_listens_on_loopback_only() -> None:
     """No flag names an address that another host could reach."""
     commands = _commands()
     words = [word for command in commands.values() for word in command]
-    assert not any("0.0.0.0" in word for word in words)  # noqa: S104 - it must not appear
+    assert not any("0.0.0.0" in word for word in words)  # noqa: S104  # it must not appear
     assert "--bind-address=127.0.0.1" in commands["kube-apiserver"]
     assert "--secure-port=0" in commands["kube-controller-manager"]
     assert "--secure-port=0" in commands["kube-scheduler"]

@@ -28,7 +28,7 @@ class Server:
         """Whether it is ready."""
         return self.is_ready
 
-    def find(self, path: str) -> Any | None:  # noqa: ANN401 - plain JSON
+    def find(self, path: str) -> Any | None:  # noqa: ANN401  # plain JSON
         """Return what it holds."""
         return self.held.get(path)
 
@@ -75,6 +75,7 @@ def test_a_node_takes_pods_when_it_is_ready_and_has_no_taint() -> None:
     [
         None,
         {"spec": {}, "status": {}},
+        {"spec": {}, "status": {"conditions": None}},
         {"spec": {}, "status": {"conditions": [{"type": "Ready", "status": "False"}]}},
         {"spec": {"taints": [{"key": "not-ready"}]}, "status": _READY},
     ],

@@ -50,7 +50,7 @@ def test_the_module_is_run_as_if_it_were_called_itself(
     """It sees its own words, and the lock is closed to its children."""
     descriptor = locks.take(layout.lock("node"))
     assert descriptor is not None
-    os.set_inheritable(descriptor, True)  # noqa: FBT003 - the standard library's signature
+    os.set_inheritable(descriptor, True)  # noqa: FBT003  # the standard library's signature
     monkeypatch.setenv("PERENNIAL_SANDBOX_LOCK", str(descriptor))
     monkeypatch.setattr(sys, "argv", ["any"])
     monkeypatch.syspath_prepend(str(layout.directory))

@@ -51,7 +51,7 @@ def up(name: str, directory: Path | None, output: str | None) -> None:
     from perennial_operator.console import install
     from perennial_sandbox import sandbox
 
-    with _reporting() as report:
+    with reporting() as report:
         running = sandbox.up(
             _directory(name, directory),
             images=images(),
@@ -137,7 +137,7 @@ def _directory(name: str, directory: Path | None) -> Path:
 
 
 @contextmanager
-def _reporting() -> Iterator[Callable[[str], None]]:
+def reporting() -> Iterator[Callable[[str], None]]:
     """Show progress on standard error: one changing line for people, else a line each."""
     from rich.console import Console
     from rich.markup import escape

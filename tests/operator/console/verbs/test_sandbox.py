@@ -1,7 +1,9 @@
 """Tests of `perennial sandbox`; those on the real control plane carry the marker e2e."""
 
 import json
+import subprocess
 import sys
+import threading
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -72,6 +74,50 @@ def test_one_log_is_printed_as_it_is(home: Path, capsys: pytest.CaptureFixture[s
     _write_logs(home)
     assert _run("logs", "etcd", "--directory", str(home)) == ExitCode.DONE
     assert capsys.readouterr().out == "one\ntwo\n"
+
+
+def test_a_followed_log_goes_on_until_the_sandbox_is_removed(home: Path) -> None:
+    """New lines appear while it runs, and it ends by itself."""
+    _write_logs(home)
+    log = home / "logs" / "etcd.log"
+    program = "from perennial_operator.console.main import main; main()"
+    command = [sys.executable, "-c", program, "sandbox", "logs", "etcd", "-f", "--lines", "1"]
+    is_seen = threading.Event()
+
+    def grow() -> None:
+        while not is_seen.wait(0.02):
+            with log.open("a") as file:
+                file.write("more\n")
+
+    writer = threading.Thread(target=grow)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "two\n"
+        writer.start()
+        assert process.stdout.readline() == "more\n"
+        is_seen.set()
+        writer.join()
+        log.unlink()
+        process.stdout.read()
+        assert process.wait(timeout=60) == ExitCode.DONE
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "said"), [("0", "half\n[red]whole\n"), ("1", "[red]whole")]
+)
+def test_progress_is_one_changing_line_for_people_and_a_line_each_for_logs(
+    is_terminal: str,
+    said: str,
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A name in brackets is shown as it is, not taken for a style."""
+    monkeypatch.setenv("TTY_COMPATIBLE", is_terminal)
+    with verb.reporting() as report:
+        report("half")
+        report("[red]whole")
+    assert said in capsys.readouterr().err
 
 
 def test_status_names_each_part_and_says_whether_it_lives() -> None:
