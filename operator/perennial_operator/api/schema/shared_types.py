@@ -21,7 +21,11 @@ class LocalReference:
 class PodFields:
     """The curated Pod fields: everything else of a Pod is the operator's."""
 
-    env: tuple[Raw, ...] = spec("Environment of the main container.", default=(), raw=pods.ENV)
+    env: tuple[Raw, ...] = spec(
+        "Environment of the main container: value, or valueFrom a key of a Secret or ConfigMap.",
+        default=(),
+        raw=pods.ENV,
+    )
     node_selector: Mapping[str, str] = spec(
         "Labels a node must have.", default={}, raw=pods.NODE_SELECTOR
     )
@@ -38,11 +42,17 @@ class PodFields:
     image_pull_secrets: tuple[LocalReference, ...] = spec(
         "Secrets for the image.", default=(), maxItems=10, list_type="map:name"
     )
-    volumes: tuple[Raw, ...] = spec("Volumes with their mount path.", default=(), raw=pods.VOLUMES)
+    volumes: tuple[Raw, ...] = spec(
+        "Volumes (configMap, secret, sized emptyDir, persistentVolumeClaim) with their mountPath.",
+        default=(),
+        raw=pods.VOLUMES,
+    )
     runtime_class_name: str = spec("RuntimeClass of the Pods.", default="", **texts.OBJECT_NAME)
     host_users: bool | None = spec("False runs the Pods in a user namespace.", default=None)
     security_context: Raw = spec(
-        "Ids only; the restricted standard stays.", default={}, raw=pods.SECURITY_CONTEXT
+        "runAsUser, runAsGroup, fsGroup, supplementalGroups; the restricted standard stays.",
+        default={},
+        raw=pods.SECURITY_CONTEXT,
     )
 
 

@@ -97,7 +97,7 @@ def _location(shape: str, shown: str) -> dict[str, Any]:
 
 
 # One strict form: what two parsers could read in two ways is refused. The contract's guard of
-# URLs is stricter still; what only it finds is a finding of `api.parse`.
+# URLs is stricter still; what only it finds is a finding of `documents.parse`.
 _STORED = "file:///[^/]|s3://[^/?#]+/[^/]"
 STORE = _location(_STORED, "file:///<path> or s3://<bucket>/<key>")
 LOCATION = _location(

@@ -23,7 +23,7 @@ def test_a_page_tells_how_the_object_is_named() -> None:
     [
         "| `model.uri` | text | required | Location of the model: file, https, http or s3. |",
         "| `replicas` | number | `1` | Pods that carry all of the traffic. |",
-        "| `pod.env` | list |  | Environment of the main container. |",
+        "| `pod.tolerations` | list |  | Taints the Pods tolerate. |",
         (
             "| `rollout.approval.promotion` | true or false | `false` | Ask a person before "
             "promotion. |"
