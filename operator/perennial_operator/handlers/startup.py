@@ -1,7 +1,7 @@
 """How kopf is set up: it hosts the process, watches our kinds, and writes nothing."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import kopf
@@ -61,27 +61,40 @@ class EndlessBackoffs:
 
 
 def settings() -> kopf.OperatorSettings:
-    """Return the settings of the host."""
+    """Return the settings of the host; kopf itself would ignore a name that it does not know."""
     made = kopf.OperatorSettings()
-    made.peering.standalone = True
-    made.posting.enabled = False
-    made.admission.managed = None
-    made.scanning.disabled = True
-    made.persistence.finalizer = NEVER_USED_FINALIZER
-    made.persistence.diffbase_storage = NoDiffBase()
-    made.persistence.progress_storage = NoProgress()
-    made.watching.chunk_size = 500
-    made.watching.server_timeout = 50
-    made.watching.inactivity_timeout = 55
-    made.watching.client_timeout = 60
-    made.watching.reconnect_backoff = 1.0
-    made.networking.error_backoffs = EndlessBackoffs()
-    made.networking.connect_timeout = 5
-    made.networking.request_timeout = 60
-    made.queueing.worker_limit = None
-    made.queueing.idle_timeout = 1.0
-    made.process.ultimate_exiting_timeout = 20
+    for path, value in values().items():
+        section, name = path.split(".")
+        part = getattr(made, section)
+        if not hasattr(part, name):
+            message = f"kopf has no setting {path}"
+            raise AttributeError(message)
+        setattr(part, name, value)
     return made
+
+
+def values() -> Mapping[str, object]:
+    """Return what differs from kopf's defaults, by section and name."""
+    return {
+        "peering.standalone": True,
+        "posting.enabled": False,
+        "admission.managed": None,
+        "scanning.disabled": True,
+        "persistence.finalizer": NEVER_USED_FINALIZER,
+        "persistence.diffbase_storage": NoDiffBase(),
+        "persistence.progress_storage": NoProgress(),
+        "watching.chunk_size": 500,
+        "watching.server_timeout": 50,
+        "watching.inactivity_timeout": 55,
+        "watching.client_timeout": 60,
+        "watching.reconnect_backoff": 1.0,
+        "networking.error_backoffs": EndlessBackoffs(),
+        "networking.connect_timeout": 5,
+        "networking.request_timeout": 60,
+        "queueing.worker_limit": None,
+        "queueing.idle_timeout": 1.0,
+        "process.ultimate_exiting_timeout": 20,
+    }
 
 
 def _spread() -> float:

@@ -15,7 +15,7 @@ class WebServer:
 
     def __init__(self, host: str, port: int, *, is_ready: Callable[[], bool]) -> None:
         """Bind the port; 0 takes a free one."""
-        self._server = ThreadingHTTPServer((host, port), _handler(is_ready))
+        self._server = ThreadingHTTPServer((host, port), handler(is_ready))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="web", daemon=True)
 
@@ -35,7 +35,9 @@ class WebServer:
         self._thread.join(REQUEST_SECONDS)
 
 
-def _handler(is_ready: Callable[[], bool]) -> type[BaseHTTPRequestHandler]:
+def handler(is_ready: Callable[[], bool]) -> type[BaseHTTPRequestHandler]:
+    """Return the class that answers requests."""
+
     class Handler(BaseHTTPRequestHandler):
         timeout = REQUEST_SECONDS
 
