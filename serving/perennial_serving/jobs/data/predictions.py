@@ -39,11 +39,16 @@ class Answers:
 
 
 def named(signature: Signature, features: Sequence[str]) -> Signature:
-    """Return the signature with column names: a matrix without them takes the features in order."""
-    matrix = signature.inputs[0]
-    if len(signature.inputs) > 1 or matrix.columns or matrix.shape[1:] != (len(features),):
-        return signature
-    return replace(signature, inputs=(replace(matrix, columns=tuple(features)),))
+    """Return the signature as the columns of a table fit it.
+
+    A matrix without column names takes the features in order. Tables hold doubles where a client
+    would send the single floats that a model asks for, so these may be narrowed.
+    """
+    inputs = tuple(replace(spec, narrow=spec.datatype == "FP32") for spec in signature.inputs)
+    matrix = inputs[0]
+    if len(inputs) == 1 and not matrix.columns and matrix.shape[1:] == (len(features),):
+        inputs = (replace(matrix, columns=tuple(features)),)
+    return replace(signature, inputs=inputs)
 
 
 def column_names(signature: Signature) -> tuple[str, ...]:

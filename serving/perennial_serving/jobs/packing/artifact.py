@@ -88,7 +88,7 @@ def pack(native: Native, sample: Sample, wish: Wish, *, given: Signature | None 
     described = given or signature.of_estimator(native.estimator, sample)
     model = _Model(native, described, sample)
     if wish.format not in {AUTO, FORMAT_ONNX}:
-        return _as_trained(model, wish, note="")
+        return _as_trained(model, wish, note="", tried=())
     tried: list[Mapping[str, Any]] = []
     for candidate in convert.candidates(native.estimator, described):
         if isinstance(candidate, convert.Failure):
@@ -102,7 +102,7 @@ def pack(native: Native, sample: Sample, wish: Wish, *, given: Signature | None 
     note = str(tried[-1]["why"])
     if wish.format == FORMAT_ONNX:
         raise Invalid(Reason.NOT_EQUIVALENT, f"no ONNX form answers as the model does: {note}")
-    return _as_trained(model, wish, note=note)
+    return _as_trained(model, wish, note=note, tried=tried)
 
 
 def pack_unproved(native: Native, wish: Wish) -> Packed:
@@ -181,11 +181,13 @@ def _proof(model: _Model, candidate: convert.Candidate, limits: Limits) -> Proof
     return equivalence.prove(source, Side(loaded, candidate.signature), Trial(real, beside, limits))
 
 
-def _as_trained(model: _Model, wish: Wish, *, note: str) -> Packed:
+def _as_trained(
+    model: _Model, wish: Wish, *, note: str, tried: Sequence[Mapping[str, Any]]
+) -> Packed:
     """Return the artifact that serves the model as trained."""
     native = model.native
     name = f"model.{native.format}"
-    record = {"v": 1, "format": native.format, "method": "none", "why": note}
+    record = {"v": 1, "format": native.format, "method": "none", "why": note, "tried": list(tried)}
     files = {name: native.data, WARMUP: warmup(model.described, model.sample)}
     return Packed(files | _described(model.described, record, wish), native.format, name, note)
 

@@ -4,6 +4,7 @@ The gate (`equivalence`) decides which candidate may serve. Order: models with t
 FP64, both with exact thresholds; all others as FP64, then FP32.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +16,12 @@ from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, String
 from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 from sklearn.pipeline import Pipeline
 
-from perennial_serving.codec.tensors import TASK_CLASSIFICATION, Signature, TensorSpec
+from perennial_serving.codec.tensors import (
+    PROBABILITIES,
+    TASK_CLASSIFICATION,
+    Signature,
+    TensorSpec,
+)
 from perennial_serving.jobs.packing import thresholds
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
@@ -90,17 +96,26 @@ def _in_datatype(signature: Signature, inputs: str, outputs: str) -> Signature:
     )
 
 
-def _converted(estimator: Any, signature: Signature, datatype: str) -> Candidate | Failure:  # noqa: ANN401  see above
-    options = {"zipmap": False} if signature.task == TASK_CLASSIFICATION else None
-    try:
-        model = convert_sklearn(
+def raw_model(estimator: Any, signature: Signature) -> onnx.ModelProto:  # noqa: ANN401  see above
+    """Return what the converter makes of an estimator, under its own output names."""
+    has_probabilities = any(spec.name == PROBABILITIES for spec in signature.outputs)
+    with warnings.catch_warnings():
+        # the converter's own: booleans as integers, attributes that scikit-learn will drop
+        warnings.simplefilter("ignore")
+        model: onnx.ModelProto = convert_sklearn(
             estimator,
             name="model",
             initial_types=[(spec.name, _type_of(spec)) for spec in signature.inputs],
             target_opset=OPSETS,
-            options=options,
+            options={"zipmap": False} if has_probabilities else None,
         )
-        _name_outputs(model, signature)
+    return model
+
+
+def _converted(estimator: Any, signature: Signature, datatype: str) -> Candidate | Failure:  # noqa: ANN401  see above
+    try:
+        model = raw_model(estimator, signature)
+        _name(model, signature)
         done = thresholds.make_exact(model, final_step(estimator), is_double=datatype == "FP64")
     except _CONVERTER_ERRORS as error:
         return Failure(datatype, f"no conversion: {type(error).__name__}")
@@ -116,9 +131,16 @@ def _type_of(spec: TensorSpec) -> Any:  # noqa: ANN401  the converter has no typ
     return kinds[spec.datatype](shape)
 
 
-def _name_outputs(model: onnx.ModelProto, signature: Signature) -> None:
+def _name(model: onnx.ModelProto, signature: Signature) -> None:
+    """Give inputs and outputs our names: converters change those that are no identifiers."""
+    for value, spec in zip(model.graph.input, signature.inputs, strict=True):
+        _rename(model.graph.node, value.name, spec.name)
+        value.name = spec.name
+    _name_outputs(model.graph, signature)
+
+
+def _name_outputs(graph: onnx.GraphProto, signature: Signature) -> None:
     """Give the outputs our names and shapes, by nodes at the end of the graph."""
-    graph = model.graph
     sources = [value.name for value in graph.output]
     del graph.output[:]
     # a classifier without probabilities is converted with its scores as a second output

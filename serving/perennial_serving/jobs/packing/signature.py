@@ -160,7 +160,7 @@ def _onnx_classes(data: bytes) -> tuple[Any, ...]:
     classes: tuple[Any, ...] = ()
     for node in onnx.load_from_string(data).graph.node:
         for attribute in node.attribute:
-            if attribute.name == "classlabels_int64s" and attribute.ints:
+            if attribute.name in {"classlabels_ints", "classlabels_int64s"} and attribute.ints:
                 classes = tuple(attribute.ints)
             elif attribute.name == "classlabels_strings" and attribute.strings:
                 classes = tuple(text.decode() for text in attribute.strings)
