@@ -18,18 +18,20 @@ class CommandFailedError(RuntimeError):
     """A command ended with an error; the message is what it said."""
 
 
-async def run(*arguments: str, stdin: str = "") -> str:
-    """Run a command and return what it printed."""
+async def run(*arguments: str, stdin: str = "", shows_progress: bool = False) -> str:
+    """Run a command and return what it printed; its progress may go to the reader's screen."""
     process = await asyncio.create_subprocess_exec(
         *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stderr=None if shows_progress else asyncio.subprocess.PIPE,
         env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"},
     )
     output, errors = await process.communicate(stdin.encode())
     if process.returncode:
-        message = f"{' '.join(arguments)}\n{errors.decode().strip()}\n{output.decode().strip()}"
+        message = (
+            f"{' '.join(arguments)}\n{(errors or b'').decode().strip()}\n{output.decode().strip()}"
+        )
         raise CommandFailedError(message)
     return output.decode()
 
@@ -88,8 +90,9 @@ class Sandbox:
 async def start(directory: Path) -> Sandbox:
     """Start a sandbox with the operator in it, and the demonstration's namespace."""
     text = await run(
-        str(BIN / "perennial"), "sandbox", "up", "--directory", str(directory), "-o", "json"
-    )
+        str(BIN / "perennial"), "sandbox", "up", "--directory", str(directory), "-o", "json",
+        shows_progress=True,
+    )  # fmt: skip
     found = json.loads(text)
     sandbox = Sandbox(directory, Path(found["kubeconfig"]), found["kubectl"])
     await run(

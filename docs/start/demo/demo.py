@@ -287,15 +287,16 @@ async def main() -> int:
     arguments = parser.parse_args()
     folder = new_folder()
     demo = Demo(folder)
+    failures: list[str] = []
     try:
         await demo.tell()
     except* (StoryError, cluster.CommandFailedError) as errors:
-        for error in errors.exceptions:
-            demo.screen.console.print(f"[red]The demonstration failed: {error}[/red]")
-        return 1
+        failures = [str(error) for error in errors.exceptions]
     finally:
         await end(demo, is_kept=arguments.keep)
-    return 0
+    for failure in failures:
+        demo.screen.console.print(f"The demonstration failed: {failure}", style="red", markup=False)
+    return 1 if failures else 0
 
 
 async def end(demo: Demo, *, is_kept: bool) -> None:

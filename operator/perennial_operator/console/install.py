@@ -145,7 +145,7 @@ def _container(images: Images, settings: Mapping[str, str]) -> Document:
             {"name": "health", "containerPort": HEALTH_PORT},
         ],
         # a crowded node may need a while to import and list: no restart for that
-        "startupProbe": {**_probe("/healthz", "health"), "periodSeconds": 2, "failureThreshold": 90},
+        "startupProbe": _probe("/healthz", "health") | {"periodSeconds": 2, "failureThreshold": 90},
         "readinessProbe": {**_probe("/readyz", "metrics"), "periodSeconds": 2},
         "livenessProbe": _probe("/healthz", "health"),
         "resources": {

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import os
 import signal
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from perennial_operator.router.envoy import EnvoyAdmin
 from perennial_operator.router.web import application
 
 SOCKET_PATH_LIMIT_BYTES = 100
+SHORT_DIRECTORY = "/tmp"  # noqa: S108  # Envoy makes the socket itself, for its user only
 EXIT_BUG = 70
 PODS = f"{names.MANAGED_SELECTOR},{names.LABEL_COMPONENT}={names.COMPONENT_PREDICTOR}"
 INTENTS = f"{names.LABEL_ROUTING}=true"
@@ -60,7 +60,7 @@ def place(settings: AgentSettings) -> xds.Place:
     socket = f"{settings.directory}/admin.sock"
     if len(socket.encode()) > SOCKET_PATH_LIMIT_BYTES:  # deep folders outside of containers
         digest = hashlib.blake2b(socket.encode(), digest_size=8).hexdigest()
-        socket = f"{tempfile.gettempdir()}/perennial-{digest}.sock"
+        socket = f"{SHORT_DIRECTORY}/perennial-{digest}.sock"
     return xds.Place(
         directory=settings.directory,
         admin_socket=socket,
@@ -113,6 +113,7 @@ async def serve(settings: AgentSettings, cluster: Cluster) -> int:
         await asyncio.to_thread(followers.stop)
         await _canceled(task)
         await runner.cleanup()
+    Path(where.admin_socket).unlink(missing_ok=True)
     return code
 
 
