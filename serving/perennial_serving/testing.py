@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,14 @@ IRIS_ROW = (5.1, 3.5, 1.4, 0.2)
 IRIS_COLUMNS = ("sepal_length", "sepal_width", "petal_length", "petal_width")
 
 
+@cache
 def iris_classifier() -> LogisticRegression:
     """Return a fitted classifier of four features and three classes."""
     data, target = load_iris(return_X_y=True)
     return LogisticRegression(max_iter=500).fit(data, target)
 
 
+@cache
 def diabetes_regressor() -> GradientBoostingRegressor:
     """Return a fitted regressor of ten features."""
     data, target = load_diabetes(return_X_y=True)
@@ -57,6 +60,7 @@ def iris_signature(datatype: str = "FP32") -> Signature:
     )
 
 
+@cache
 def iris_onnx() -> bytes:
     """Return `iris_classifier` as ONNX, with our names of input and outputs."""
     model = to_onnx(

@@ -193,11 +193,14 @@ class Process:
         )
 
     async def _tick(self) -> None:
-        """Measure how late the loop wakes up."""
+        """Measure how late the loop wakes up, and send slow clients away."""
         while True:
             due = time.monotonic() + _TICK_SECONDS
             await asyncio.sleep(_TICK_SECONDS)
-            self._service.recorder.lagged(time.monotonic() - due)
+            now = time.monotonic()
+            self._service.recorder.lagged(now - due)
+            self._data.sweep(now)
+            self._admin.sweep(now)
 
 
 def _sample(decoder: Decoder, body: bytes) -> Tensors:
