@@ -21,7 +21,7 @@ def main(words: list[str] | None = None) -> int:
     try:
         found = settings.read(config)
     except settings.SettingsError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - the caller's terminal
+        print(error, file=sys.stderr)  # noqa: T201  # the caller's terminal
         return 1
     asyncio.run(agent.run(found))
     return 0

@@ -5,4 +5,4 @@ from datetime import UTC, datetime
 
 def now() -> datetime:
     """Return the present moment in UTC."""
-    return datetime.now(UTC)  # noqa: TID251 - the one place of the node that reads the clock
+    return datetime.now(UTC)  # noqa: TID251  # the one place of the node that reads the clock

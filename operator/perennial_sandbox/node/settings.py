@@ -46,7 +46,7 @@ def read(path: Path) -> NodeSettings:
     return _settings(found)
 
 
-def _problems(found: Any) -> list[str]:  # noqa: ANN401 - not checked yet
+def _problems(found: Any) -> list[str]:  # noqa: ANN401  # not checked yet
     if not isinstance(found, dict):
         return ["the settings must be one JSON object"]
     problems = [

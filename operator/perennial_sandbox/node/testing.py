@@ -24,24 +24,24 @@ from perennial_sandbox.node.worker.tools import Tools
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
-def container(name: str = "main", **fields: Any) -> Json:  # noqa: ANN401 - fields of a spec
+def container(name: str = "main", **fields: Any) -> Json:  # noqa: ANN401  # fields of a spec
     """Return a container's spec."""
     return {"name": name, "image": "app", **fields}
 
 
-def sidecar(name: str = "side", **fields: Any) -> Json:  # noqa: ANN401 - fields of a spec
+def sidecar(name: str = "side", **fields: Any) -> Json:  # noqa: ANN401  # fields of a spec
     """Return a native sidecar's spec."""
     return container(name, restartPolicy="Always", **fields)
 
 
-def pod(*containers: Json, **spec: Any) -> Json:  # noqa: ANN401 - fields of a spec
+def pod(*containers: Json, **spec: Any) -> Json:  # noqa: ANN401  # fields of a spec
     """Return a Pod with these containers, one called main if none is given."""
     metadata = {"name": "p", "namespace": "default", "uid": "u-1", "resourceVersion": "1"}
     full = {"nodeName": "node", "containers": list(containers) or [container()], **spec}
     return {"metadata": metadata, "spec": full, "status": {"phase": "Pending"}}
 
 
-def running(run: int = 0, **fields: Any) -> ContainerState:  # noqa: ANN401 - fields of a state
+def running(run: int = 0, **fields: Any) -> ContainerState:  # noqa: ANN401  # fields of a state
     """Return the state of a container that runs and is ready since noon."""
     known = {"started_at": NOON, "has_started": True, "is_ready": True, "run_id": f"id/{run}"}
     return ContainerState(run=run, **{**known, **fields})
@@ -52,7 +52,7 @@ def ended(
     *,
     seconds: float = 1,
     run: int = 0,
-    **fields: Any,  # noqa: ANN401 - of a state
+    **fields: Any,  # noqa: ANN401  # of a state
 ) -> ContainerState:
     """Return the state of a container that ran for some seconds from noon."""
     reason = "Error" if code else "Completed"
@@ -68,7 +68,7 @@ def refused(reason: str, *, retry_at: datetime = NOON) -> ContainerState:
 async def until(holds: Callable[[], object]) -> None:
     """Wait until a claim about other processes or files holds."""
     async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - other processes set no events
+        while not holds():  # noqa: ASYNC110  # other processes set no events
             await asyncio.sleep(0.002)
 
 

@@ -1,16 +1,18 @@
 """Tests of the whole node, on a real API server."""
 
+import asyncio
 import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
-from perennial_sandbox.node import __main__
+from perennial_sandbox.node import __main__, agent, settings
 
 if TYPE_CHECKING:
     from conftest import Cluster
@@ -20,18 +22,18 @@ SECONDS = 60.0
 pytestmark = pytest.mark.e2e
 
 
-def shell(name: str, script: str, **fields: Any) -> Json:  # noqa: ANN401 - fields of a spec
+def shell(name: str, script: str, **fields: Any) -> Json:  # noqa: ANN401  # fields of a spec
     """Return a container that runs a shell script."""
     return {"name": name, "image": "any", "command": ["sh", "-c", script], **fields}
 
 
-def pod(name: str, *containers: Json, **spec: Any) -> Json:  # noqa: ANN401 - fields of a spec
+def pod(name: str, *containers: Json, **spec: Any) -> Json:  # noqa: ANN401  # fields of a spec
     """Return a Pod that ends quickly when deleted."""
     full = {"terminationGracePeriodSeconds": 2, "containers": list(containers), **spec}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": full}
 
 
-def phase(wanted: str) -> Any:  # noqa: ANN401 - a claim about an object
+def phase(wanted: str) -> Any:  # noqa: ANN401  # a claim about an object
     """Return the claim that a Pod is in a phase."""
     return lambda thing: thing.get("status", {}).get("phase") == wanted
 
@@ -42,7 +44,7 @@ def is_ready(thing: Json) -> bool:
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
-def waits_for(reason: str) -> Any:  # noqa: ANN401 - a claim about an object
+def waits_for(reason: str) -> Any:  # noqa: ANN401  # a claim about an object
     """Return the claim that the first container waits for a reason."""
     return lambda thing: first(thing).get("state", {}).get("waiting", {}).get("reason") == reason
 
@@ -341,7 +343,7 @@ def test_memory_above_the_limit_ends_the_container(cluster: "Cluster") -> None:
     assert (end["exitCode"], end["reason"]) == (137, "OOMKilled")
 
 
-def job(name: str, *containers: Json, **fields: Any) -> Json:  # noqa: ANN401 - fields of a spec
+def job(name: str, *containers: Json, **fields: Any) -> Json:  # noqa: ANN401  # fields of a spec
     """Return a Job of one Pod that is tried once."""
     template = pod("", *containers, restartPolicy="Never")["spec"]
     template |= fields.pop("template", {})
@@ -349,7 +351,7 @@ def job(name: str, *containers: Json, **fields: Any) -> Json:  # noqa: ANN401 - 
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}
 
 
-def has_condition(kind: str) -> Any:  # noqa: ANN401 - a claim about an object
+def has_condition(kind: str) -> Any:  # noqa: ANN401  # a claim about an object
     """Return the claim that a condition is true."""
     return lambda thing: any(
         one["type"] == kind and one["status"] == "True"
@@ -503,6 +505,36 @@ def test_the_node_comes_back_after_its_object_was_lost(cluster: "Cluster") -> No
     cluster.run(pod("stays", shell("main", "exec sleep 1000")), is_ready)
     cluster.kubectl("delete", "node", "sandbox")
     cluster.until("node", "sandbox", is_ready)
+
+
+async def test_a_node_told_to_stop_leaves_its_pods_running(
+    cluster: "Cluster", tmp_path: Path
+) -> None:
+    """It ends without an error; the next one that starts takes them over."""
+    known = json.loads(cluster.settings.read_text())
+    own = {"nodeName": "second", "directory": str(tmp_path), "addressPrefix": "127.251"}
+    known |= {**own, "kubeletPort": 0, "servicesFile": str(tmp_path / "services.json")}
+    file = tmp_path / "node.json"
+    file.write_text(json.dumps(known))
+    thing = pod("second", shell("main", "exec sleep 1000"), nodeName="second")
+
+    async def live(act: Callable[[], Json]) -> Json:
+        """Run the node in this very process until the act is over."""
+        node = asyncio.create_task(agent.run(settings.read(file)))
+        found = await asyncio.to_thread(act)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(node, 10)
+        return found
+
+    first = await live(lambda: cluster.run(thing, is_ready))
+    cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "news"}})
+    second = await live(lambda: cluster.until("node", "second", is_ready))
+    await live(
+        lambda: json.loads(cluster.kubectl("delete", "pod", "second", "-o", "name") and "{}")
+    )
+    cluster.kubectl("delete", "node", "second")
+    assert (first["spec"]["nodeName"], second["metadata"]["name"]) == ("second", "second")
+    assert first["status"]["containerStatuses"][0]["restartCount"] == 0
 
 
 def test_settings_that_cannot_be_used_end_the_node(

@@ -10,7 +10,7 @@ from perennial_sandbox.node.pods.objects import Json, at
 from perennial_sandbox.node.pods.plan import Container
 
 CONFIG_MAP = "ConfigMap"
-SECRET = "Secret"  # noqa: S105 - the name of a kind
+SECRET = "Secret"  # noqa: S105  # the name of a kind
 
 _KEYED = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
 _PLAIN = {

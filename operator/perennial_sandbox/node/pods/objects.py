@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 Json: TypeAlias = dict[str, Any]
 
 
-def at(holder: Json | None, *path: str) -> Any:  # noqa: ANN401 - a leaf of a JSON object is anything
+def at(holder: Json | None, *path: str) -> Any:  # noqa: ANN401  # a leaf of a JSON object is anything
     """Return what is below a path of keys, None if any part of the path is absent."""
     found: Any = holder
     for key in path:

@@ -30,7 +30,7 @@ def parsed_stat(text: str) -> Usage:
 def scan() -> dict[int, Usage]:
     """Return every process of this host."""
     found = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208 - twice as fast as Path, twice a second
+    for name in os.listdir("/proc"):  # noqa: PTH208  # twice as fast as Path, twice a second
         if name.isdecimal():
             with contextlib.suppress(OSError, IndexError):
                 found[int(name)] = parsed_stat(Path(f"/proc/{name}/stat").read_text())

@@ -32,6 +32,8 @@ echo $? >"$folder/exit"
 # Whatever the process left behind ends with it.
 kill -KILL 0
 """
+# What an interpreter ignores its children would ignore, too: pipes would not end.
+_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 _START_FAILED = 128
 _KILLED = 137
 
@@ -125,7 +127,9 @@ def kill(folder: Path) -> None:
     if shim is None:
         return
     try:
-        members = psutil.Process(shim).children(recursive=True)
+        root = psutil.Process(shim)
+        # A shim without children has only just begun, or ends anyway.
+        members = root.children(recursive=True) or [root]
     except psutil.NoSuchProcess:
         return
     for member in members:
@@ -144,7 +148,14 @@ def _spawn(record: records.Record) -> int:
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
     environment = dict(launch.environment)
-    return os.posix_spawn("/bin/sh", words, environment, file_actions=actions, setsid=True)
+    return os.posix_spawn(
+        "/bin/sh",
+        words,
+        environment,
+        file_actions=actions,
+        setsid=True,
+        setsigdef=_IGNORED_BY_PYTHON,
+    )
 
 
 def _start_problem(launch: records.Launch) -> str:

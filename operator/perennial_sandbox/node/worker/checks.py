@@ -83,7 +83,7 @@ def _request(action: Json, authority: str) -> bytes:
 
 async def _answer(reader: asyncio.StreamReader) -> Outcome:
     status_line = (await reader.readline()).decode("latin-1").split()
-    if len(status_line) < 2 or not status_line[1].isdecimal():  # noqa: PLR2004 - version, code
+    if len(status_line) < 2 or not status_line[1].isdecimal():  # noqa: PLR2004  # version, code
         return Outcome(passed=False, message="the answer is not HTTP")
     code = int(status_line[1])
     if code in _SUCCESS:

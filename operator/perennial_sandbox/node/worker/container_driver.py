@@ -45,6 +45,7 @@ class ContainerDriver:
         self._record: Record | None = None
         self._exit: Exit | None = None
         self._previous: Exit | None = None
+        self._shim_pid: int | None = None
         self._waiting: Waiting | None = None
         self._has_started = False
         self._is_ready = False
@@ -74,7 +75,9 @@ class ContainerDriver:
         """The root of the running processes, None if none runs."""
         if self._record is None or self._exit is not None:
             return None
-        return records.number_in(self._record.folder, "shim")
+        if self._shim_pid is None:
+            self._shim_pid = records.number_in(self._record.folder, "shim")
+        return self._shim_pid
 
     def find_log(self, pod: Json, *, previous: bool) -> LogFile | None:
         """Return the log of the run that the Pod's status shows as the current or last one."""
@@ -114,6 +117,7 @@ class ContainerDriver:
         """Start a new run."""
         self._previous = self._exit or self._previous
         self._exit = None
+        self._shim_pid = None
         self._waiting = None
         self._stopper = None
         self._grace_seconds = float("inf")

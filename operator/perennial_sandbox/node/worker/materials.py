@@ -180,7 +180,7 @@ class Materials:
         values = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{_SEARCH_PATH}",
             "HOME": str(home),
-            "TMPDIR": folders.get("/tmp", str(home)),  # noqa: S108 - a container's path
+            "TMPDIR": folders.get("/tmp", str(home)),  # noqa: S108  # a container's path
             "LANG": "C.UTF-8",
             "KUBERNETES_SERVICE_HOST": self._tools.api_host,
             "KUBERNETES_SERVICE_PORT": str(self._tools.api_port),

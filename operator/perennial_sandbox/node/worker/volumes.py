@@ -109,7 +109,7 @@ def _switch(folder: Path, fresh: Path) -> None:
     for name in names:
         visible = folder / name
         if not visible.is_symlink():
-            visible.symlink_to(os.path.join(_DATA, name))  # noqa: PTH118 - a link's text, no path
+            visible.symlink_to(os.path.join(_DATA, name))  # noqa: PTH118  # a link's text, no path
     for visible in folder.iterdir():
         if visible.is_symlink() and visible.name != _DATA and visible.name not in names:
             visible.unlink()

@@ -98,7 +98,7 @@ async def test_a_refusing_backend_is_passed_over() -> None:
 
 
 @pytest.mark.parametrize("is_dead", [True, False])
-async def test_without_a_backend_the_connection_is_reset(is_dead: bool) -> None:  # noqa: FBT001 - a case's data
+async def test_without_a_backend_the_connection_is_reset(is_dead: bool) -> None:  # noqa: FBT001  # a case's data
     """An error at once, not an empty answer."""
     places = [Backend(HOST, await unused_port())] if is_dead else []
     async with proxied(*places) as port:

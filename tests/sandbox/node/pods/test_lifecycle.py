@@ -97,7 +97,7 @@ def test_init_containers_are_not_repeated() -> None:
 def test_the_restart_policy_decides_about_an_ended_container(
     policy: str,
     code: int,
-    starts: bool,  # noqa: FBT001 - a case's data
+    starts: bool,  # noqa: FBT001  # a case's data
 ) -> None:
     """With nothing left to run the Pod is over."""
     found = step(only(policy), now=after(1), main=ended(code))
@@ -107,7 +107,7 @@ def test_the_restart_policy_decides_about_an_ended_container(
 @pytest.mark.parametrize(("policy", "over"), [("Always", False), ("Never", True)])
 def test_a_failed_init_container_ends_only_a_pod_that_never_restarts(
     policy: str,
-    over: bool,  # noqa: FBT001 - a case's data
+    over: bool,  # noqa: FBT001  # a case's data
 ) -> None:
     """Otherwise it is tried again."""
     plan = plan_of(pod(initContainers=[container("init")], restartPolicy=policy))

@@ -44,7 +44,7 @@ def test_a_cluster_scoped_object_has_no_namespace() -> None:
     ("phase", "is_finished"),
     [("Pending", False), ("Running", False), ("Succeeded", True), ("Failed", True)],
 )
-def test_only_final_phases_finish_a_pod(phase: str, is_finished: bool) -> None:  # noqa: FBT001 - a case's data
+def test_only_final_phases_finish_a_pod(phase: str, is_finished: bool) -> None:  # noqa: FBT001  # a case's data
     """A Pod is finished when its phase cannot change any more."""
     assert objects.is_finished({"status": {"phase": phase}}) is is_finished
 

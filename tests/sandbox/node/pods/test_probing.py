@@ -44,7 +44,7 @@ def test_a_probe_keeps_what_its_spec_says() -> None:
         ("---++", True),
     ],
 )
-def test_only_results_in_a_row_reach_a_threshold(results: str, verdict: bool | None) -> None:  # noqa: FBT001 - a case's data
+def test_only_results_in_a_row_reach_a_threshold(results: str, verdict: bool | None) -> None:  # noqa: FBT001  # a case's data
     """Two successes or three failures in a row are a verdict; a change starts the count anew."""
     tally = Tally()
     for result in results:

@@ -140,7 +140,7 @@ def test_the_start_time_never_changes() -> None:
 )
 def test_the_phase_follows_the_main_containers(
     states: dict[str, ContainerState],
-    is_over: bool,  # noqa: FBT001 - a case's data
+    is_over: bool,  # noqa: FBT001  # a case's data
     phase: str,
 ) -> None:
     """It is final only when all containers have ended; a sidecar's exit code does not matter."""
@@ -229,8 +229,8 @@ def test_a_refused_container_of_a_deleted_pod_has_no_last_state() -> None:
 )
 def test_a_main_container_is_ready_only_while_it_runs(
     state: ContainerState,
-    ready: bool,  # noqa: FBT001 - a case's data
-    started: bool,  # noqa: FBT001 - a case's data
+    ready: bool,  # noqa: FBT001  # a case's data
+    started: bool,  # noqa: FBT001  # a case's data
 ) -> None:
     """Readiness needs a start, a start needs a process."""
     shown = first(found(pod(), main=state))
@@ -268,7 +268,7 @@ def test_an_init_container_is_ready_when_it_succeeded() -> None:
 )
 def test_conditions_say_what_is_missing(
     states: dict[str, ContainerState],
-    is_over: bool,  # noqa: FBT001 - a case's data
+    is_over: bool,  # noqa: FBT001  # a case's data
     expected: tuple[str, str | None, str, str | None],
 ) -> None:
     """A sidecar counts for readiness like a main container."""
@@ -342,7 +342,7 @@ STATES = st.sampled_from(
 @given(st.fixed_dictionaries({"init": STATES, "side": STATES, "main": STATES}), st.booleans())
 def test_every_situation_has_a_status_that_settles(
     states: dict[str, ContainerState],
-    is_over: bool,  # noqa: FBT001 - a case's data
+    is_over: bool,  # noqa: FBT001  # a case's data
 ) -> None:
     """Whatever the states: recorded once, the same situation causes no second write."""
     thing = pod(**WITH_INIT)

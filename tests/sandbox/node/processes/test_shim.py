@@ -142,6 +142,14 @@ async def test_a_signal_right_after_the_start_is_not_lost(host: Host) -> None:
         assert (code(record), record.log.read_text()) == (143, "")
 
 
+async def test_a_process_does_not_ignore_broken_pipes(host: Host) -> None:
+    """It starts with the defaults, though the node's interpreter ignores them."""
+    record = host.record("grep", "SigIgn", "/proc/self/status")
+    await host.finish(record)
+    ignored = int(record.log.read_text().split()[1], 16)
+    assert ignored & 1 << signal.SIGPIPE - 1 == 0
+
+
 async def test_nothing_is_needed_from_the_containers_path(host: Host) -> None:
     """The exit code arrives even if that path leads nowhere."""
     launch = Launch(("/bin/sh", "-c", "exit 3"), {"PATH": "/no/such"})

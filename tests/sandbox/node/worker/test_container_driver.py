@@ -27,7 +27,7 @@ class Bench:
         self._client = FakeApi().client()
         self._drivers: list[ContainerDriver] = []
 
-    def driver(self, recorded: Json | None = None, **fields: Any) -> ContainerDriver:  # noqa: ANN401 - of a plan
+    def driver(self, recorded: Json | None = None, **fields: Any) -> ContainerDriver:  # noqa: ANN401  # of a plan
         """Return a driver that has looked for earlier runs."""
         place = Place(
             folder=self.folder,

@@ -74,7 +74,7 @@ class Life:
         if self.task is not None:
             await asyncio.wait_for(self.task, 10)
 
-    def _tools(self) -> Any:  # noqa: ANN401 - passed on as it is
+    def _tools(self) -> Any:  # noqa: ANN401  # passed on as it is
         return tools(self.folder, self.client, images={"app": ("sleep", "1000")})
 
 
@@ -95,7 +95,7 @@ async def life(folder: Path, thing: Json) -> AsyncIterator[Life]:
             end_pod(folder / "u-1")
 
 
-def shell(script: str, name: str = "main", **fields: Any) -> Json:  # noqa: ANN401 - fields of a spec
+def shell(script: str, name: str = "main", **fields: Any) -> Json:  # noqa: ANN401  # fields of a spec
     """Return a container that runs a script."""
     return container(name, command=["sh", "-c", script], **fields)
 
