@@ -172,9 +172,9 @@ _MODELS: Mapping[tuple[str, str], Callable[[dict[str, Any], int], Any]] = {
 
 def _with_features(model: Any, rows: Rows, *, is_linear: bool) -> Any:  # noqa: ANN401  see above
     """Return the model behind what its features need; a bare model where they need nothing."""
-    numbers = [name for name, column in rows.features.items() if not is_text(column)]
     texts = [name for name, column in rows.features.items() if is_text(column)]
-    if not texts and not is_linear:
+    numbers = [name for name, column in rows.features.items() if _has_numbers(column)]
+    if len(numbers) == len(rows.features) and not is_linear:
         return model
     few = [name for name in texts if len(set(rows.features[name].tolist())) <= MAX_INDICATORS]
     many = [name for name in texts if name not in few]
@@ -183,18 +183,21 @@ def _with_features(model: Any, rows: Rows, *, is_linear: bool) -> Any:  # noqa: 
         ("codes", _codes(is_linear=is_linear), many),
         ("numbers", _scaled() if is_linear else "passthrough", numbers),
     ]
-    prepared = ColumnTransformer([part for part in parts if part[2]])
+    used = [part for part in parts if part[2]]
+    if not used:
+        raise Invalid(Reason.TRAINER_REFUSED, "no feature has a value in any row")
+    prepared = ColumnTransformer(used)
     return Pipeline([("features", prepared), ("model", model)])
 
 
+def _has_numbers(column: Array) -> bool:
+    """Return whether a column is numeric and not missing everywhere: that one teaches nothing."""
+    return not is_text(column) and not bool(np.isnan(column).all())
+
+
 def _scaled() -> Any:  # noqa: ANN401  see above
-    """Return what linear models need: no missing numbers, one scale; all-missing columns are 0."""
-    return Pipeline(
-        [
-            ("missing", SimpleImputer(strategy="median", keep_empty_features=True)),
-            ("scale", StandardScaler()),
-        ]
-    )
+    """Return what linear models need: no missing numbers, and one scale."""
+    return Pipeline([("missing", SimpleImputer(strategy="median")), ("scale", StandardScaler())])
 
 
 def _codes(*, is_linear: bool) -> Any:  # noqa: ANN401  see above
