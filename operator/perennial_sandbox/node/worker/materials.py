@@ -163,6 +163,7 @@ class Materials:
     def _local_folders(self, container: Container, run_folder: Path) -> dict[str, str]:
         try:
             volumes.make_sub_paths(container, self.folders)
+            volumes.link_nested(container, self.folders)
         except (volumes.VolumeError, OSError) as error:
             raise NotReadyError(_CONFIG_ERROR, str(error)) from error
         message_file = {container.termination_path: str(run_folder / "message")}

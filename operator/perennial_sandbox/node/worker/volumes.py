@@ -77,6 +77,23 @@ def make_sub_paths(container: Container, folders: Mapping[str, Path]) -> None:
             target.mkdir(parents=True)
 
 
+def link_nested(container: Container, folders: Mapping[str, Path]) -> None:
+    """Show a volume that is mounted below another one inside that one's folder.
+
+    The outer folder then holds a link for every container of the Pod, where a kubelet leaves an
+    empty folder behind.
+    """
+    for inner in container.mounts:
+        above = [each for each in container.mounts if inner.path.startswith(f"{each.path}/")]
+        if not above:
+            continue
+        outer = max(above, key=lambda each: len(each.path))
+        place = folders[outer.volume] / outer.sub_path / inner.path[len(outer.path) + 1 :]
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(folders[inner.volume] / inner.sub_path)
+
+
 def _check_host_path(path: Path, kind: str) -> None:
     if kind == "DirectoryOrCreate":
         path.mkdir(parents=True, exist_ok=True)

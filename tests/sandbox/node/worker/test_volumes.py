@@ -129,3 +129,19 @@ def test_a_sub_path_cannot_leave_its_volume(tmp_path: Path) -> None:
     with pytest.raises(VolumeError, match=r"must not contain \.\."):
         volumes.make_sub_paths(one, {"v": tmp_path / "v"})
     assert not (tmp_path / "x").exists()
+
+
+def test_a_mount_below_another_is_seen_there(tmp_path: Path) -> None:
+    """As a kubelet would, so that one variable can name the outer path."""
+    mounts = (Mount("in", "/in"), Mount("config", "/in/deep/config"), Mount("other", "/inner"))
+    one = Container("c", "image", mounts=mounts)
+    folders = {name: tmp_path / name for name in ("in", "config", "other")}
+    for folder in folders.values():
+        folder.mkdir()
+    (folders["config"] / "run.json").write_text("{}")
+
+    volumes.link_nested(one, folders)
+    volumes.link_nested(one, folders)
+
+    assert seen(folders["in"]) == {"deep/config/run.json": "{}"}
+    assert seen(folders["other"]) == {}
