@@ -1,7 +1,8 @@
 """Sums of what router Pods count, over their restarts; windows and quiet times. Pure.
 
-The first sight of a Pod is a baseline: what it counted before is unknown to us, so it adds
-nothing, but a revision that was ever used counts as moving at that moment.
+The first sight of a Pod, or of a revision in it, is a baseline: what it counted before is unknown
+to us (a retried revision may come back with its old counters), so it adds nothing, but a revision
+that was ever used counts as moving at that moment.
 """
 
 from collections import defaultdict
@@ -72,7 +73,7 @@ class Tally:
 
     def _added(self, revision: str, pod: str, seen: _Seen) -> RevisionCounters:
         before = self._seen.get(pod)
-        if before is None:
+        if before is None or (before.boot == seen.boot and revision not in before.counters):
             return NOTHING
         known = _of(before, revision) if before.boot == seen.boot else NOTHING
         return _difference(_of(seen, revision), known)

@@ -262,8 +262,9 @@ def _look_again(view: View, resolution: Resolution) -> float | None:
 
 
 def _has_leftovers(view: View) -> bool:
-    roles = {view.roles.stable, view.roles.candidate}
-    return any(count for name, count in _replicas(view.seen).items() if name not in roles)
+    roles = view.roles
+    in_use = {roles.stable, roles.candidate, roles.previous if roles.previous_until else ""}
+    return any(count for name, count in _replicas(view.seen).items() if name not in in_use)
 
 
 def _replicas(seen: ModelSnapshot) -> dict[str, int]:

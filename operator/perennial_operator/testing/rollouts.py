@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from perennial_operator.api import conditions, names, parse
-from perennial_operator.api.model_deployment_status import ModelDeploymentStatus
+from perennial_operator.api import conditions, names
+from perennial_operator.api.documents import parse
+from perennial_operator.api.status.model_deployment import ModelDeploymentStatus
 from perennial_operator.plan import serving
 from perennial_operator.plan.actions import Plan
 from perennial_operator.plan.rollout import revisions, traffic
@@ -17,6 +18,7 @@ from perennial_operator.testing.world import FakeCluster
 MODEL = "churn"
 TARGET: Mapping[str, str] = {"kind": names.MODEL_DEPLOYMENT, "name": MODEL}
 PATIENCE_TICKS = 400
+STRIDE_SECONDS = 2.0
 QUICK: Mapping[str, Any] = {
     "canary": {"steps": [{"weight": 10, "dwell": "20s"}, {"weight": 50, "dwell": "20s"}]},
     "promotion": {"bake": "30s", "keepPreviousFor": "1m"},
@@ -73,7 +75,7 @@ class Rollout:
             rollout = self.status.rollout
             if rollout.state == state and (not stage or rollout.stage == stage):
                 return self
-            self.tick()
+            self.tick(seconds=STRIDE_SECONDS)
         message = f"{state.value} {stage} was not reached: {self.status.rollout}"
         raise AssertionError(message)
 

@@ -60,6 +60,16 @@ def test_a_restart_counts_from_zero() -> None:
     assert revision(tally, state(boot="2", a=counted(1)), seconds=4).totals.first == 5
 
 
+def test_a_revision_that_comes_back_brings_no_old_counts() -> None:
+    """A retried revision may find its old counters in a router: they are not its new evidence."""
+    tally = Tally()
+    tally.take([state(a=counted(90), b=counted(1))], expected=1, now=at(0))
+    tally.take([state(b=counted(2))], expected=1, now=at(2))
+    revision(tally, state(a=counted(95), b=counted(3)), seconds=4)
+    found = revision(tally, state(a=counted(97), b=counted(3)), seconds=6)
+    assert found.totals.first == 2
+
+
 def test_a_new_pod_is_a_baseline_too() -> None:
     """It may have counted before we looked."""
     tally = Tally()

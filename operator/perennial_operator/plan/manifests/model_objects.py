@@ -51,8 +51,8 @@ def settings(options: Options) -> list[dict[str, str]]:
     return [
         variable("PERENNIAL_MODEL_DIR", MODEL_DIR),
         variable("PERENNIAL_ALLOWED_HOSTS", options.allowed_hosts),
-        variable("PERENNIAL_ALLOW_PRIVATE_NETWORKS", truth(options.allow_private_networks)),
-        variable("PERENNIAL_ALLOW_UNSAFE_FORMATS", truth(options.allow_unsafe_formats)),
+        variable("PERENNIAL_ALLOW_PRIVATE_NETWORKS", truth(value=options.allow_private_networks)),
+        variable("PERENNIAL_ALLOW_UNSAFE_FORMATS", truth(value=options.allow_unsafe_formats)),
         variable("TMPDIR", SCRATCH_DIR),
     ]
 
@@ -62,7 +62,7 @@ def variable(name: str, value: str) -> dict[str, str]:
     return {"name": name, "value": value}
 
 
-def truth(value: bool) -> str:  # noqa: FBT001  # one boolean in, its text out
+def truth(*, value: bool) -> str:
     """Return a boolean as settings write it."""
     return "true" if value else "false"
 

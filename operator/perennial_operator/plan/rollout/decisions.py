@@ -128,7 +128,7 @@ def _state(question: Question) -> State:
 
 def _other_attempt(facts: DecisionFacts, question: Question) -> Verdict | None:
     rollout = question.status.rollout
-    if facts.spec.attempt != rollout.attempt:
+    if not rollout.attempt or facts.spec.attempt != rollout.attempt:
         return _stale(f"the attempt is {rollout.attempt or 'none'} now; look again and decide anew")
     if facts.created_at < datetime.fromisoformat(rollout.started_at):
         return _stale("it was made before this attempt began; look again and decide anew")

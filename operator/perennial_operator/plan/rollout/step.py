@@ -24,6 +24,7 @@ from perennial_operator.plan.rollout.states import (
     Stage,
     State,
 )
+from perennial_operator.plan.snapshot import DecisionFacts
 
 CAUSE_GONE_SECONDS = 60
 
@@ -40,21 +41,22 @@ def step(view: View) -> Turn | None:
 
 def abort(view: View) -> Turn | None:
     """Go back because a person ends the attempt."""
-    if _acts(view, decision.ABORT) and view.actor:
-        return moves.go_back(view, reasons.ABORTED, _said(view))
+    if actor := _actor(view, decision.ABORT):
+        return moves.go_back(view, reasons.ABORTED, _said(actor))
     return None
 
 
 def rollback(view: View) -> Turn | None:
     """Return to the revision that a person names; an attempt under way goes back first."""
-    if not _acts(view, decision.ROLLBACK) or view.actor is None:
+    actor = _actor(view, decision.ROLLBACK)
+    if actor is None:
         return None
-    target = decisions.rollback_target(view.actor, view.question)
-    chosen = moves.choose(view, target, decision.ROLLBACK, by=view.actor.name)
+    target = decisions.rollback_target(actor, view.question)
+    chosen = moves.choose(view, target, decision.ROLLBACK, by=actor.name)
     if view.state in AT_REST or view.state is State.ROLLING_BACK:
         return Turn(chosen)
     reason = reasons.SUPERSEDED if view.state is State.REVERTING else reasons.ABORTED
-    return moves.go_back(replace(view, status=chosen), reason, _said(view))
+    return moves.go_back(replace(view, status=chosen), reason, _said(actor))
 
 
 def supersede(view: View) -> Turn | None:
@@ -96,29 +98,29 @@ def harm_after_commit(view: View) -> Turn | None:
 
 def reject(view: View) -> Turn | None:
     """Go back because a person refuses the candidate."""
-    if _acts(view, decision.REJECT):
-        return moves.go_back(view, reasons.REJECTED, _said(view))
+    if actor := _actor(view, decision.REJECT):
+        return moves.go_back(view, reasons.REJECTED, _said(actor))
     return None
 
 
 def approve(view: View) -> Turn | None:
     """Promote because a person approves."""
-    return moves.promote(view) if _acts(view, decision.APPROVE) else None
+    return moves.promote(view) if _actor(view, decision.APPROVE) else None
 
 
 def promote(view: View) -> Turn | None:
     """Promote at once because a person says so; capacity and breakers stay."""
-    if _acts(view, decision.PROMOTE):
+    if _actor(view, decision.PROMOTE):
         return moves.promote(view, decision.PROMOTE)
     return None
 
 
 def retry(view: View) -> Turn | None:
     """Try a refused revision again because a person says so."""
-    if not _acts(view, decision.RETRY) or view.actor is None:
+    actor = _actor(view, decision.RETRY)
+    if actor is None:
         return None
-    name = view.actor.spec.revision
-    return Turn(moves.choose(view, name, decision.RETRY, by=view.actor.name))
+    return Turn(moves.choose(view, actor.spec.revision, decision.RETRY, by=actor.name))
 
 
 def proceed(view: View) -> Turn | None:
@@ -141,15 +143,14 @@ RULES: tuple[Rule, ...] = (
 OF_PEOPLE = frozenset({abort, rollback, reject, approve, promote, retry})
 
 
-def _acts(view: View, action: str) -> bool:
-    return view.actor is not None and view.actor.spec.action == action
+def _actor(view: View, action: str) -> DecisionFacts | None:
+    """Return the Decision that may act in this pass if it is one of this kind."""
+    return view.actor if view.actor and view.actor.spec.action == action else None
 
 
-def _said(view: View) -> str:
-    if view.actor is None:
-        return ""
-    words = f"{view.actor.spec.by} by Decision {view.actor.name}"
-    return f"{words}: {view.actor.spec.reason}" if view.actor.spec.reason else words
+def _said(actor: DecisionFacts) -> str:
+    words = f"{actor.spec.by} by Decision {actor.name}"
+    return f"{words}: {actor.spec.reason}" if actor.spec.reason else words
 
 
 def _rest(view: View) -> Turn | None:
@@ -225,7 +226,7 @@ def _await(view: View) -> Turn | None:
 def _holding(view: View) -> Turn | None:
     held = view.rollout.hold
     if held is None:
-        return None
+        return moves.go_back(view, reasons.HOLD_TIMEOUT, "status lost why it holds")
     if _is_gone(view, held):
         return moves.resume(view, held)
     if view.is_over(held.since, MAX_HOLD_SECONDS):

@@ -6,7 +6,7 @@ from datetime import timedelta
 from perennial_operator.api import decision, documents, names, reasons
 from perennial_operator.api.decision import DecisionSpec, Target
 from perennial_operator.api.retrain_job import RetrainJobSpec
-from perennial_operator.api.status.model_deployment import RejectedRevision, Source
+from perennial_operator.api.status.model_deployment import RejectedRevision, RolloutStatus, Source
 from perennial_operator.api.status.retrain_job import RetrainJobStatus
 from perennial_operator.plan.rollout import decisions
 from perennial_operator.plan.rollout.desired import Question
@@ -69,6 +69,13 @@ def test_a_decision_from_before_the_attempt_is_stale() -> None:
     question = awaiting()
     early = act(decision.APPROVE, question, created_at=NOON - timedelta(hours=1))
     assert answers(question, early) == [("Approve", reasons.STALE)]
+
+
+def test_without_an_attempt_nothing_can_be_meant() -> None:
+    """A status that was lost knows no attempt, and an empty name is none."""
+    question = awaiting()
+    bare = replace(question, status=replace(question.status, rollout=RolloutStatus()))
+    assert answers(bare, act(decision.ABORT, bare)) == [("Abort", reasons.STALE)]
 
 
 def test_who_asked_for_the_run_does_not_approve_it() -> None:

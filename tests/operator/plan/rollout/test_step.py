@@ -108,6 +108,15 @@ def test_a_hold_for_a_day_goes_back() -> None:
     assert rollout.status.rollout.reason == reasons.HOLD_TIMEOUT
 
 
+def test_a_hold_whose_cause_was_lost_goes_back() -> None:
+    """A status that was edited by hand does not stand still for ever."""
+    view = at_step().view()
+    holding = replace(view.rollout, state=State.HOLDING.value, stage="", hold=None)
+    turn = step.step(replace(view, status=replace(view.status, rollout=holding)))
+    assert turn is not None
+    assert turn.status.rollout.state == State.ROLLING_BACK
+
+
 def test_harm_ends_a_hold() -> None:
     """Breakers fire also while the rollout stands still."""
     rollout = at_step()
