@@ -25,7 +25,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         case ["fetch" | "serve" as role]:
             return _configured(role, environment)
         case ["job", name]:
-            from perennial_serving import jobs  # noqa: PLC0415 - heavy, and only this role's
+            from perennial_serving import jobs  # noqa: PLC0415  # heavy, and only this role's
 
             logs.set_up("info")
             return jobs.run(name)
@@ -52,10 +52,10 @@ def _configured(role: str, environment: Mapping[str, str]) -> int:
 
 def _run(role: str, settings: Settings) -> Result:
     if role == "fetch":
-        from perennial_serving.fetch import role as fetch  # noqa: PLC0415 - see below
+        from perennial_serving.fetch import role as fetch  # noqa: PLC0415  # see below
 
         return termination.ended(lambda: fetch.run(settings))
-    from perennial_serving.web import process  # noqa: PLC0415 - a role imports only what it runs
+    from perennial_serving.web import process  # noqa: PLC0415  # a role imports only what it runs
 
     return termination.ended(lambda: process.run(settings))
 

@@ -70,7 +70,7 @@ def iris_onnx() -> bytes:
         target_opset={"": 18, "ai.onnx.ml": 3},
     )
     names = {"X": "input", "label": LABEL, "probabilities": PROBABILITIES}
-    assert {value.name for value in (*model.graph.input, *model.graph.output)} == set(names)  # noqa: S101 - test helper
+    assert {value.name for value in (*model.graph.input, *model.graph.output)} == set(names)  # noqa: S101  # test helper
     for value in model.graph.input:
         value.name = names[value.name]
     for node in model.graph.node:
@@ -79,13 +79,13 @@ def iris_onnx() -> bytes:
     return data
 
 
-def skops_bytes(estimator: Any) -> bytes:  # noqa: ANN401 - scikit-learn has no types
+def skops_bytes(estimator: Any) -> bytes:  # noqa: ANN401  # scikit-learn has no types
     """Return an estimator as a skops file."""
     data: bytes = skops.io.dumps(estimator)
     return data
 
 
-def joblib_bytes(estimator: Any) -> bytes:  # noqa: ANN401 - scikit-learn has no types
+def joblib_bytes(estimator: Any) -> bytes:  # noqa: ANN401  # scikit-learn has no types
     """Return an estimator as a joblib file."""
     stream = io.BytesIO()
     joblib.dump(estimator, stream)
@@ -120,7 +120,7 @@ def write_iris_skops(directory: Path) -> str:
 
 
 def infer_request(
-    rows: Any,  # noqa: ANN401 - rows of numbers, nested or not
+    rows: Any,  # noqa: ANN401  # rows of numbers, nested or not
     *,
     datatype: str = "FP32",
     name: str = "input",

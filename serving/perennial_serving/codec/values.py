@@ -105,18 +105,18 @@ def _depth(data: bytes | list[Any]) -> int:
     return depth
 
 
-def _element(datatype: str) -> Any:  # noqa: ANN401 - a type or a union of types
+def _element(datatype: str) -> Any:  # noqa: ANN401  # a type or a union of types
     if datatypes.is_float(datatype):
         return float | None
     return _ELEMENTS.get(datatype, int)
 
 
 @cache
-def _decoder(element: Any, depth: int) -> msgspec.json.Decoder[Any]:  # noqa: ANN401 - see _element
+def _decoder(element: Any, depth: int) -> msgspec.json.Decoder[Any]:  # noqa: ANN401  # see _element
     return msgspec.json.Decoder(_nested(element, depth))
 
 
-def _nested(element: Any, depth: int) -> Any:  # noqa: ANN401 - see _element
+def _nested(element: Any, depth: int) -> Any:  # noqa: ANN401  # see _element
     for _ in range(depth):
         element = list[element]
     return element
@@ -132,8 +132,7 @@ def _values(data: bytes | list[Any], datatype: str, *, depth: int, field: str) -
         raise _refused(str(error), datatype, field=field) from error
 
 
-def _typed(data: bytes | list[Any], element: Any, depth: int) -> list[Any]:  # noqa: ANN401
-    """Decode or convert; ANN401: see _element."""
+def _typed(data: bytes | list[Any], element: Any, depth: int) -> list[Any]:  # noqa: ANN401  # see _element
     if isinstance(data, bytes):
         values: list[Any] = _decoder(element, depth).decode(data)
         return values

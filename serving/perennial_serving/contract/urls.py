@@ -81,7 +81,7 @@ def parse(uri: str) -> Location | Refusal:
     found = _URI.fullmatch(uri)
     if finding := _finding(uri, found):
         return _refused(finding)
-    assert found is not None  # noqa: S101 - a text that is no URL is a finding
+    assert found is not None  # noqa: S101  # a text that is no URL is a finding
     scheme, authority, path, query = found.group(1, 2, 3, 4)
     if scheme == FILE:
         return _file(authority, path, query)

@@ -73,14 +73,12 @@ def new_file(target: Path) -> Iterator[int]:
     descriptor = os.open(partial, flags, 0o600)
     try:
         yield descriptor
+        os.fchmod(descriptor, 0o444)
         os.fsync(descriptor)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+        partial.rename(target)
     finally:
         os.close(descriptor)
-    partial.chmod(0o444)
-    partial.rename(target)
+        partial.unlink(missing_ok=True)
     sync(target.parent)
 
 

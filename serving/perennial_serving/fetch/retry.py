@@ -28,7 +28,7 @@ def pauses(jitter: random.Random) -> Iterator[float]:
 
 def persistently(call: Callable[[], T], *, sleep: Callable[[float], None] = time.sleep) -> T:
     """Return what the call returns; the last Unavailable leaves if no try succeeds."""
-    for pause in pauses(random.Random()):  # noqa: S311 - spreads load, protects nothing
+    for pause in pauses(random.Random()):  # noqa: S311  # spreads load, protects nothing
         try:
             return call()
         except Unavailable:

@@ -48,5 +48,5 @@ def ended(work: Callable[[], Result], clock: Callable[[], float] = time.monotoni
     try:
         return work()
     except PerennialError as error:
-        _LOGGER.error("%s", error, exc_info=error)  # noqa: TRY400 - the cause belongs to the line
+        _LOGGER.error("%s", error, exc_info=error)  # noqa: TRY400  # the cause belongs to the line
         return of_error(error, seconds=clock() - started)

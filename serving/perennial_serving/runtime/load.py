@@ -192,13 +192,13 @@ def _check_format(contents: _Contents, options: Options) -> None:
 
 
 def _onnx(contents: _Contents, options: Options) -> Model:
-    from perennial_serving.runtime.onnx import Onnx  # noqa: PLC0415 - imported for its format only
+    from perennial_serving.runtime.onnx import Onnx  # noqa: PLC0415  # imported for its format only
 
     return Onnx(contents.model, contents.signature, threads=options.threads)
 
 
 def _skops(contents: _Contents, options: Options) -> Model:
-    from perennial_serving.runtime import sklearn  # noqa: PLC0415 - imported for its format only
+    from perennial_serving.runtime import sklearn  # noqa: PLC0415  # imported for its format only
 
     limit = options.size_limit_bytes
     estimator = sklearn.load_skops(contents.model, size_limit_bytes=limit)
@@ -206,7 +206,7 @@ def _skops(contents: _Contents, options: Options) -> Model:
 
 
 def _joblib(contents: _Contents, _options: Options) -> Model:
-    from perennial_serving.runtime import sklearn  # noqa: PLC0415 - imported for its format only
+    from perennial_serving.runtime import sklearn  # noqa: PLC0415  # imported for its format only
 
     return sklearn.Sklearn(sklearn.load_joblib(contents.model), contents.signature)
 

@@ -66,7 +66,7 @@ class Onnx:
             _check_agreement(signature, derived)
         self.signature = signature or derived
         # The wrapper's own checks cost more than a small model; `_sess` is what it calls.
-        self._run = session._sess.run  # noqa: SLF001 - compared with the public call by a test
+        self._run = session._sess.run  # noqa: SLF001  # compared with the public call by a test
 
     def run(self, inputs: Tensors, outputs: Sequence[str]) -> list[Array]:
         """Run the session on all rows at once."""
@@ -100,7 +100,7 @@ def _derived(session: ort.InferenceSession) -> Signature:
     return Signature(inputs, outputs, TASK_CLASSIFICATION if PROBABILITIES in names else "")
 
 
-def _spec(value: Any) -> TensorSpec:  # noqa: ANN401 - a class of the untyped extension module
+def _spec(value: Any) -> TensorSpec:  # noqa: ANN401  # a class of the untyped extension module
     datatype = _DATATYPES.get(value.type)
     if datatype is None or not value.shape:
         message = (

@@ -38,8 +38,12 @@ class Sklearn:
     platform = PLATFORM
     is_threaded = True
 
-    def __init__(self, estimator: Any, signature: Signature | None = None) -> None:  # noqa: ANN401
-        """Take a fitted estimator (ANN401: scikit-learn has no types)."""
+    def __init__(
+        self,
+        estimator: Any,  # noqa: ANN401  # scikit-learn has no types
+        signature: Signature | None = None,
+    ) -> None:
+        """Take a fitted estimator."""
         self._estimator = estimator
         self.signature = signature or signature_of(estimator)
         is_named = hasattr(estimator, "feature_names_in_") and bool(
@@ -61,7 +65,7 @@ class Sklearn:
         rows = self._rows(inputs)
         return [self._shaped(self._answers[name](rows), self._specs[name]) for name in outputs]
 
-    def _rows(self, inputs: Tensors) -> Any:  # noqa: ANN401 - an array or a data frame
+    def _rows(self, inputs: Tensors) -> Any:  # noqa: ANN401  # an array or a data frame
         matrix = self.signature.inputs[0]
         if self._frame is None:
             return inputs[matrix.name]
@@ -70,18 +74,18 @@ class Sklearn:
             return self._frame(columns)
         return self._frame(inputs[matrix.name], columns=list(matrix.columns), copy=False)
 
-    def _shaped(self, answer: Any, spec: TensorSpec) -> Array:  # noqa: ANN401 - see __init__
+    def _shaped(self, answer: Any, spec: TensorSpec) -> Array:  # noqa: ANN401  # see Sklearn
         array = np.asarray(answer).astype(spec.dtype, copy=False)
         return array.reshape(array.shape[0], *spec.shape[1:])
 
 
-def _frame_type() -> Any:  # noqa: ANN401 - pandas has no types here
-    import pandas as pd  # noqa: PLC0415 - half of the start-up time, and few models need it
+def _frame_type() -> Any:  # noqa: ANN401  # pandas has no types here
+    import pandas as pd  # noqa: PLC0415  # half of the start-up time, and few models need it
 
     return pd.DataFrame
 
 
-def signature_of(estimator: Any) -> Signature:  # noqa: ANN401 - scikit-learn has no types
+def signature_of(estimator: Any) -> Signature:  # noqa: ANN401  # scikit-learn has no types
     """Return the signature of a fitted estimator: one FP64 matrix in, its answers out."""
     width = getattr(estimator, "n_features_in_", None)
     if width is None:
@@ -104,7 +108,7 @@ def signature_of(estimator: Any) -> Signature:  # noqa: ANN401 - scikit-learn ha
     raise Invalid(Reason.SIGNATURE_MISSING, message)
 
 
-def _classifier(estimator: Any, matrix: TensorSpec) -> Signature:  # noqa: ANN401 - see above
+def _classifier(estimator: Any, matrix: TensorSpec) -> Signature:  # noqa: ANN401  # see Sklearn
     classes = np.asarray(estimator.classes_)
     datatype = datatypes.name_of(classes.dtype)
     if datatype is None or classes.ndim != 1:
@@ -116,7 +120,7 @@ def _classifier(estimator: Any, matrix: TensorSpec) -> Signature:  # noqa: ANN40
     return Signature((matrix,), tuple(outputs), TASK_CLASSIFICATION, tuple(classes.tolist()))
 
 
-def _targets(estimator: Any, matrix: TensorSpec) -> tuple[int, ...]:  # noqa: ANN401 - see above
+def _targets(estimator: Any, matrix: TensorSpec) -> tuple[int, ...]:  # noqa: ANN401  # see Sklearn
     """Return the shape of one prediction, by predicting one row of zeros."""
     row: Any = np.zeros((1, matrix.shape[1]))
     if matrix.columns:
@@ -124,7 +128,7 @@ def _targets(estimator: Any, matrix: TensorSpec) -> tuple[int, ...]:  # noqa: AN
     return tuple(np.asarray(estimator.predict(row)).shape[1:])
 
 
-def load_skops(data: bytes, *, size_limit_bytes: int) -> Any:  # noqa: ANN401 - see above
+def load_skops(data: bytes, *, size_limit_bytes: int) -> Any:  # noqa: ANN401  # see Sklearn
     """Return the estimator of a skops file; Invalid if it holds a type that is not allowed."""
     _check_archive(data, size_limit_bytes)
     try:
@@ -137,7 +141,7 @@ def load_skops(data: bytes, *, size_limit_bytes: int) -> Any:  # noqa: ANN401 - 
         raise Invalid(Reason.FORMAT_MISMATCH, message) from error
 
 
-def load_joblib(data: bytes) -> Any:  # noqa: ANN401 - see above
+def load_joblib(data: bytes) -> Any:  # noqa: ANN401  # see Sklearn
     """Return the estimator of a joblib or pickle file: this runs code that the file holds."""
     try:
         return joblib.load(io.BytesIO(data))

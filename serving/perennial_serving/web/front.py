@@ -83,7 +83,7 @@ class Front:
             await self._refuse(exchange, error)
         except ClientLeftError:
             self._service.recorder.canceled[exchange.heads.lane] += 1
-        except Exception as error:  # noqa: BLE001 - the outermost handler: a bug ends one request
+        except Exception as error:  # noqa: BLE001  # the outermost handler: a bug ends one request
             await self._fail(exchange, error)
 
     def _marked(self, exchange: Exchange) -> Send:
@@ -134,7 +134,7 @@ class Front:
 
     async def _admitted(self, exchange: Exchange, deadline: float) -> None:
         serving = self._service.serving
-        assert serving is not None  # noqa: S101 - admission is closed until there is a model
+        assert serving is not None  # noqa: S101  # admission is closed until there is a model
         text = await exchange.body(limit_bytes=self._caps.body_bytes, deadline=deadline)
         started = time.monotonic()
         request = serving.decoder.decode(text)

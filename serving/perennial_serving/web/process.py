@@ -107,7 +107,7 @@ class Process:
             loading.result()
         except PerennialError as error:
             signaled.cancel()
-            _LOGGER.error("%s", error, exc_info=error)  # noqa: TRY400 - with its cause
+            _LOGGER.error("%s", error, exc_info=error)  # noqa: TRY400  # with its cause
             return self._failed(termination.of_error(error))
         await signaled
         await self._drain()

@@ -35,7 +35,7 @@ _UPGRADE_HEADERS = (b"upgrade", b"connection", b"http2-settings")
 class Protocol(HttpToolsProtocol):
     """uvicorn's httptools protocol with our errors, bounded heads, and bodies after `Upgrade`."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401  # uvicorn's own
         """Start with an empty head; `head_since` is None while none is awaited."""
         super().__init__(*arguments, **options)
         self.head_since: float | None = None
@@ -98,7 +98,7 @@ class Protocol(HttpToolsProtocol):
         if self.cycle is not None and not self.parser.should_upgrade():
             super().on_message_complete()
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text stays inside
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's text stays inside
         """Refuse in our form."""
         self.refuse(HTTPStatus.BAD_REQUEST, Reason.FRAMING_INVALID, _NO_HTTP)
 

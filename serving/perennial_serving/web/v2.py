@@ -99,7 +99,7 @@ def build(service: Service) -> FastAPI:
 
 async def _problem(_request: Request, error: Exception) -> Response:
     """Give the framework's refusals our form."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for this class only
     is_method = error.status_code == problems.STATUSES[Reason.METHOD_NOT_ALLOWED]
     reason = Reason.METHOD_NOT_ALLOWED if is_method else Reason.NOT_FOUND
     message = "this route has other methods" if is_method else "there is no such route or model"

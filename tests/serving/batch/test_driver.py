@@ -216,7 +216,7 @@ async def test_closing_drops_what_did_not_start() -> None:
     model = Gated()
     driver = driver_of(model)
     entry = await busy(driver, model)
-    driver._launch((driver.start(work(1.0)),))  # noqa: SLF001 - more runs than threads, as after a split
+    driver._launch((driver.start(work(1.0)),))  # noqa: SLF001  # more runs than threads, as after a split
     driver.close()
     model.gate.release(RUNS)
     assert answers(await entry.result) == [0.0]

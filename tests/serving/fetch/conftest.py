@@ -114,7 +114,7 @@ def site(certificates: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> It
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - their name
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # their name
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -50,7 +50,7 @@ def digest_of(source: Path) -> str:
     return manifest.digest((source / "manifest.json").read_bytes())
 
 
-def refusal(source: Path, target: Path, **options: Any) -> str:  # noqa: ANN401 - download's own
+def refusal(source: Path, target: Path, **options: Any) -> str:  # noqa: ANN401  # download's own
     """Return the reason for which nothing was brought."""
     with pytest.raises(PerennialError) as caught:
         download(source.as_uri(), target, Access(), **options)
@@ -121,7 +121,7 @@ def test_a_damaged_artifact_is_refused(source: Path, target: Path, kind: str) ->
     assert not (target / "manifest.json").exists()
 
 
-PATHS = ["../evil", "/tmp/evil", "a/../../evil", "a\\evil", ".evil", "evil/", "a//evil", "C:evil"]  # noqa: S108 - a trick
+PATHS = ["../evil", "/tmp/evil", "a/../../evil", "a\\evil", ".evil", "evil/", "a//evil", "C:evil"]  # noqa: S108  # a trick
 
 
 @pytest.mark.parametrize("path", PATHS)

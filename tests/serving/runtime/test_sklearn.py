@@ -79,7 +79,7 @@ def test_missing_values_are_allowed_where_the_estimator_takes_them() -> None:
         DummyClassifier().fit(ROWS, np.array([[0, 1], [1, 0], [1, 1]])),
     ],
 )
-def test_what_cannot_describe_itself_needs_a_signature(estimator: Any) -> None:  # noqa: ANN401 - untyped
+def test_what_cannot_describe_itself_needs_a_signature(estimator: Any) -> None:  # noqa: ANN401  # untyped
     """The refusal says which file to add."""
     with pytest.raises(Invalid, match=r"signature\.json") as caught:
         signature_of(estimator)

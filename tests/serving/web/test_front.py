@@ -144,7 +144,7 @@ async def test_a_draining_process_answers_and_says_goodbye(served) -> None:
 async def came_in(served, count: int) -> None:
     """Let the loop turn until so many requests were let in."""
     async with asyncio.timeout(30):
-        while served.service.admission.in_flight < count:  # noqa: ASYNC110 - no event tells it
+        while served.service.admission.in_flight < count:  # noqa: ASYNC110  # no event tells it
             await asyncio.sleep(0)
 
 
@@ -284,7 +284,7 @@ async def test_a_hopeless_request_is_refused_at_once(unloaded, reason: Reason) -
     """The predicted wait is longer than the client's patience."""
     model = Scripted(is_threaded=True)
     unloaded.load(model)
-    unloaded.service.serving.driver._cost.observe(1, 10.0)  # noqa: SLF001 - experience of slow runs
+    unloaded.service.serving.driver._cost.observe(1, 10.0)  # noqa: SLF001  # experience of slow runs
     headers = {"x-request-timeout-ms": "100"}
     answer = await unloaded.data.post(INFER, json=row(0), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (503, reason)

@@ -142,7 +142,7 @@ async def test_a_signal_drains_and_ends_the_process(tmp_path: Path, signals: int
     process = Process(settings_of(tmp_path, write_iris_onnx(tmp_path)))
     running = asyncio.ensure_future(process.run())
     async with asyncio.timeout(60):
-        while process._service.unready:  # noqa: ASYNC110, SLF001 - no event tells it outside
+        while process._service.unready:  # noqa: ASYNC110, SLF001  # no event tells it outside
             await asyncio.sleep(0.01)
         for _ in range(signals):
             os.kill(os.getpid(), signal.SIGTERM)

@@ -198,7 +198,7 @@ async def test_a_head_that_does_not_come_ends_in_408(wire) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", wire.port)
     good.write(post())
     writer.write(b"POST /v2")
-    while len(wire.running.server_state.connections) < 2:  # noqa: ASYNC110 - no event tells it
+    while len(wire.running.server_state.connections) < 2:  # noqa: ASYNC110  # no event tells it
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
     wire.running.sweep(time.monotonic())

@@ -41,7 +41,7 @@ class HttpsStore:
         with self._client.stream(location) as answer:
             yield from answer.iter_raw(CHUNK_BYTES)
 
-    def write(self, _path: str, _data: bytes, *, is_new: bool = False) -> bool:  # noqa: ARG002 - the port's name
+    def write(self, _path: str, _data: bytes, *, is_new: bool = False) -> bool:  # noqa: ARG002  # the port's name
         """Refuse: the web is read-only."""
         raise _read_only()
 
