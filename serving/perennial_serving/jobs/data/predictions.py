@@ -94,14 +94,13 @@ def task_of(signature: Signature) -> str:
 
 def answers(model: Model, signature: Signature, columns: Columns) -> Answers:
     """Return the model's answers to all rows, in batches; what one row breaks is only itself."""
-    count = len(next(iter(columns.values()), ()))
     names = [spec.name for spec in signature.outputs]
-    scored, prepared = _prepared(signature, columns, count)
+    scored, ready = prepared(signature, columns)
     pieces: dict[str, list[Array]] = {name: [] for name in names}
 
     def run(rows: NDArray[np.int64]) -> list[Array]:
         inputs = codec_columns.from_columns(
-            signature, {name: column[rows] for name, column in prepared.items()}
+            signature, {name: column[rows] for name, column in ready.items()}
         )
         return model.run(inputs, names)
 
@@ -124,15 +123,14 @@ def _empty(spec: TensorSpec) -> Array:
     return np.empty((0, *(max(size, 0) for size in spec.shape[1:])), dtype=spec.dtype)
 
 
-def _prepared(
-    signature: Signature, columns: Columns, count: int
-) -> tuple[NDArray[np.bool_], dict[str, Array]]:
+def prepared(signature: Signature, columns: Columns) -> tuple[NDArray[np.bool_], dict[str, Array]]:
     """Return the rows whose values the codec takes, and the columns in the types it asks for.
 
     So few batches must be taken apart. Tables hold numbers as floats; a model that asks for whole
     numbers or booleans gets those, as a request would send them.
     """
-    fine, prepared = np.ones(count, dtype=np.bool_), dict(columns)
+    count = len(next(iter(columns.values()), ()))
+    fine, ready = np.ones(count, dtype=np.bool_), dict(columns)
     for name in column_names(signature):
         column = columns.get(name)
         if column is None or column.dtype.kind != "f":
@@ -143,8 +141,8 @@ def _prepared(
         elif spec.datatype != "BYTES":
             exact = _holds(spec.dtype, column)
             fine &= exact
-            prepared[name] = np.where(exact, column, 0).astype(spec.dtype)
-    return fine, prepared
+            ready[name] = np.where(exact, column, 0).astype(spec.dtype)
+    return fine, ready
 
 
 def _holds(dtype: np.dtype[Any], column: Array) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from perennial_serving.codec import columns as codec_columns
-from perennial_serving.codec.tensors import Array, Signature, signature_document
+from perennial_serving.codec.tensors import Array, Signature, TensorSpec, signature_document
 from perennial_serving.contract import manifest
 from perennial_serving.contract.manifest import ListedFile, Manifest
 from perennial_serving.contract.results import Reason
@@ -146,26 +146,36 @@ def pack_onnx(data: bytes, sample: Sample | None, wish: Wish, *, given: Signatur
     record = {"v": 1, "format": FORMAT_ONNX, "method": "none", "tried": []}
     files = {f"model.{FORMAT_ONNX}": data} | _described(described, record, wish)
     if sample is not None:
-        files[WARMUP] = warmup(described, sample)
+        files |= warmup(described, sample)
     return Packed(files, FORMAT_ONNX, f"model.{FORMAT_ONNX}")
 
 
-def warmup(described: Signature, sample: Sample) -> bytes:
-    """Return `warmup.json`: one request with the first rows of the sample."""
-    rows = sample.take(np.arange(min(sample.rows, WARMUP_ROWS)))
-    inputs = codec_columns.from_columns(described, rows.columns)
-    request = {
-        "inputs": [
-            {
-                "name": spec.name,
-                "datatype": spec.datatype,
-                "shape": list(inputs[spec.name].shape),
-                "data": [_plain(value) for value in inputs[spec.name].ravel().tolist()],
-            }
-            for spec in described.inputs
-        ]
+def warmup(described: Signature, sample: Sample) -> dict[str, bytes]:
+    """Return `warmup.json`: one request with the first rows that the codec takes; none if none."""
+    wanted = predictions.named(described, sample.names)
+    fine, columns = predictions.prepared(wanted, sample.columns)
+    rows = np.flatnonzero(fine)[:WARMUP_ROWS]
+    if not rows.size:
+        return {}
+    chosen = {name: column[rows] for name, column in columns.items()}
+    inputs = codec_columns.from_columns(wanted, chosen)
+    return {
+        WARMUP: _json([{"inputs": [_tensor(spec, inputs[spec.name]) for spec in wanted.inputs]}])
     }
-    return _json([request])
+
+
+def _tensor(spec: TensorSpec, array: Array) -> dict[str, Any]:
+    """Return one tensor of a request; JSON has no NaN, so a missing number is null."""
+    values = [
+        None if isinstance(value, float) and np.isnan(value) else value
+        for value in array.ravel().tolist()
+    ]
+    return {
+        "name": spec.name,
+        "datatype": spec.datatype,
+        "shape": list(array.shape),
+        "data": values,
+    }
 
 
 def _proof(model: _Model, candidate: convert.Candidate, limits: Limits) -> Proof:
@@ -188,7 +198,7 @@ def _as_trained(
     native = model.native
     name = f"model.{native.format}"
     record = {"v": 1, "format": native.format, "method": "none", "why": note, "tried": list(tried)}
-    files = {name: native.data, WARMUP: warmup(model.described, model.sample)}
+    files = {name: native.data} | warmup(model.described, model.sample)
     return Packed(files | _described(model.described, record, wish), native.format, name, note)
 
 
@@ -216,15 +226,10 @@ def _converted(
     files = {
         f"model.{FORMAT_ONNX}": candidate.data,
         f"source.{model.native.format}": model.native.data,
-        WARMUP: warmup(candidate.signature, model.sample),
     }
-    described = _described(candidate.signature, record, wish)
-    return Packed(files | described, FORMAT_ONNX, f"model.{FORMAT_ONNX}")
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401  an element of a tensor
-    """Return a value as JSON can hold it: a missing number is null."""
-    return None if isinstance(value, float) and np.isnan(value) else value
+    files |= warmup(candidate.signature, model.sample)
+    files |= _described(candidate.signature, record, wish)
+    return Packed(files, FORMAT_ONNX, f"model.{FORMAT_ONNX}")
 
 
 def _json(document: Any) -> bytes:  # noqa: ANN401  a JSON document

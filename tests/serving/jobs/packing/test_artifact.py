@@ -136,8 +136,18 @@ def test_a_missing_number_in_the_warm_up_is_null() -> None:
     described = testing.iris_signature()
     described = replace(described, inputs=(replace(described.inputs[0], missing=True),))
     columns = {name: np.array([np.nan, 1.0]) for name in testing.IRIS_COLUMNS}
-    (request,) = json.loads(artifact.warmup(described, Sample(columns)))
+    (request,) = json.loads(artifact.warmup(described, Sample(columns))["warmup.json"])
     assert request["inputs"][0]["data"] == [None] * 4 + [1.0] * 4
+
+
+def test_rows_that_no_request_could_send_warm_nothing_up() -> None:
+    """They are passed over; without any other row there is no warm-up."""
+    columns = {name: np.array([np.nan, 1.0, np.inf]) for name in testing.IRIS_COLUMNS}
+    described = testing.iris_signature()
+    (request,) = json.loads(artifact.warmup(described, Sample(columns))["warmup.json"])
+    assert request["inputs"][0]["shape"] == [1, 4]
+    odd = {name: column[:1] for name, column in columns.items()}
+    assert artifact.warmup(described, Sample(odd)) == {}
 
 
 def test_the_same_model_is_packed_to_the_same_bytes() -> None:
