@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from perennial_serving.batch import merge
 from perennial_serving.batch.batcher import Batcher, Ticket
 from perennial_serving.batch.cost import Cost
+from perennial_serving.batch.port import Runnable
 from perennial_serving.codec.tensors import Array, Tensors
 from perennial_serving.contract.results import Reason
 from perennial_serving.errors import Unavailable
-from perennial_serving.runtime.model import Model
 
 # A hop to a thread and back costs about this; between the two, the last choice stays.
 _INLINE_BELOW_SECONDS = 200e-6
@@ -69,7 +69,7 @@ class Driver:
     """Owns the runner threads of one model; every method belongs to the event loop."""
 
     def __init__(
-        self, model: Model, *, cost: Cost, threads: int, max_batch_rows: int, is_mergeable: bool
+        self, model: Runnable, *, cost: Cost, threads: int, max_batch_rows: int, is_mergeable: bool
     ) -> None:
         """Take a warmed model; `is_mergeable` allows rows of several requests in one run."""
         self._model = model

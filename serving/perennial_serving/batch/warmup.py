@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from perennial_serving.batch.cost import Cost
+from perennial_serving.batch.port import Runnable
 from perennial_serving.codec.tensors import FREE, Array, Signature, Tensors
-from perennial_serving.runtime.model import Model
 
 _SIZES = (1, 8, 64)
 _REPEATS = 3
@@ -23,7 +23,7 @@ class Warm:
     is_mergeable: bool
 
 
-def warm(model: Model, samples: Sequence[Tensors]) -> Warm:
+def warm(model: Runnable, samples: Sequence[Tensors]) -> Warm:
     """Run the model on samples, or on zeros without any; what it raises leaves."""
     signature = model.signature
     outputs = tuple(spec.name for spec in signature.outputs)
@@ -51,7 +51,7 @@ def zeros(signature: Signature) -> dict[str, Array]:
     }
 
 
-def _measure(model: Model, inputs: Tensors, cost: Cost) -> None:
+def _measure(model: Runnable, inputs: Tensors, cost: Cost) -> None:
     outputs = tuple(spec.name for spec in model.signature.outputs)
     rows = len(next(iter(inputs.values())))
     for _ in range(_REPEATS):
@@ -77,7 +77,7 @@ def _joined(samples: Sequence[Tensors]) -> Tensors:
     return _resized(merged, max(len(next(iter(merged.values()))), 2))
 
 
-def _has_independent_rows(model: Model, inputs: Tensors) -> bool:
+def _has_independent_rows(model: Runnable, inputs: Tensors) -> bool:
     """Say whether rows get the same answers together and one by one."""
     outputs = tuple(spec.name for spec in model.signature.outputs)
     together = model.run(inputs, outputs)

@@ -1,4 +1,4 @@
-"""What every model looks like to batcher, server and jobs."""
+"""What every model looks like to server and jobs."""
 
 from collections.abc import Sequence
 from typing import Protocol
