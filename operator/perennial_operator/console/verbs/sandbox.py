@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _Verb = Callable[..., ExitCode | None]
 
+# Its owner is its only user, so every trainer image is allowed: it runs as a local command.
+SETTINGS = {"PERENNIAL_ALLOWED_TRAINER_IMAGES": "*"}
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
@@ -55,7 +58,7 @@ def up(name: str, directory: Path | None, output: str | None) -> None:
         running = sandbox.up(
             _directory(name, directory),
             images=images(),
-            manifests=install.manifests(),
+            manifests=install.manifests(settings=SETTINGS),
             report=report,
         )
     click.echo(access_as_json(running) if output else access(running))
