@@ -17,6 +17,7 @@ from perennial_serving.contract import manifest
 from perennial_serving.contract.manifest import ListedFile, Manifest
 from perennial_serving.contract.results import Reason
 from perennial_serving.errors import Invalid
+from perennial_serving.jobs.data import predictions
 from perennial_serving.jobs.packing import boundary, convert, equivalence, signature
 from perennial_serving.jobs.packing.equivalence import Limits, Proof, Side, Trial
 from perennial_serving.jobs.packing.signature import Sample
