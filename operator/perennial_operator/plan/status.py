@@ -137,7 +137,9 @@ def progressing(picture: Picture) -> Claim:
     view = picture.view
     is_under_way = view.state not in AT_REST
     status = TRUE if is_under_way else FALSE
-    text = f"attempt {view.rollout.attempt}" if is_under_way else view.rollout.message
+    is_refused = view.rollout.completion in ("RolledBack", "Failed")
+    words = view.rollout.message if is_refused else ""
+    text = f"attempt {view.rollout.attempt}" if is_under_way else words
     reason = view.state.value or reasons.AT_REST
     return Claim(conditions.PROGRESSING, status, reason, text)
 
@@ -288,7 +290,7 @@ def _note(view: View) -> str:
     run = rollout.source.name if rollout.source else "a run"
     if view.state not in AT_REST:
         return f"candidate {view.roles.candidate} of {run}: {rollout.state}"
-    if view.state is State.ROLLED_BACK:
+    if rollout.completion == "RolledBack":
         return f"the candidate of {run} was rolled back: {_why(view)}"
     return ""
 

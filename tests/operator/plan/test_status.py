@@ -237,6 +237,7 @@ def test_a_retrained_candidate_never_makes_the_object_unready(state: State, note
         reason=reasons.BREAKER,
         message="words",
         stage="Collect",
+        completion="RolledBack" if state is State.ROLLED_BACK else "",
     )
     roles = replace(view.roles, candidate="churn-x")
     view = replace(view, status=replace(view.status, rollout=rollout, revisions=roles))
@@ -253,7 +254,12 @@ def test_a_retrained_candidate_without_its_run_is_still_named() -> None:
     """The run may be gone."""
     view = Rollout().serve().view()
     rollout = replace(
-        view.rollout, state="RolledBack", origin=desired.RETRAIN, source=None, reason="Aborted"
+        view.rollout,
+        state="RolledBack",
+        origin=desired.RETRAIN,
+        source=None,
+        reason="Aborted",
+        completion="RolledBack",
     )
     view = replace(view, status=replace(view.status, rollout=rollout))
     found = conditions.find(status.published(picture(view)).conditions, "Ready")

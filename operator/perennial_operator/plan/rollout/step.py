@@ -156,7 +156,7 @@ def _said(actor: DecisionFacts) -> str:
 def _rest(view: View) -> Turn | None:
     wanted = view.desired
     if view.state is State.ROLLED_BACK and wanted.name == view.roles.stable:
-        return Turn(moves.enter(view, Event.SETTLE))
+        return Turn(moves.enter(view, Event.SETTLE, message=view.rollout.message))
     is_startable = wanted.name and wanted.name != view.roles.stable
     if not is_startable or view.question.is_rejected(wanted.name):
         return None
