@@ -176,11 +176,11 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     """Run the operator with the settings of the environment."""
     from perennial_operator.loop import dispatch  # noqa: PLC0415  # planners load with the role
 
+    logs.configure("info")
     try:
         settings = environment_settings.read(environment)
         logs.configure(settings.log_level)
         return Host(settings, decide=dispatch.decide).run()
     except SettingsError as error:
-        logging.basicConfig()
         logger.critical("the settings are wrong", extra={"detail": str(error)})
         return EXIT_CONFIGURATION

@@ -1,5 +1,6 @@
 """The process starts only with good settings and known kinds."""
 
+import json
 import logging
 from pathlib import Path
 
@@ -38,16 +39,18 @@ def test_without_credentials_the_settings_are_wrong() -> None:
 
 @pytest.mark.parametrize("environment", [{}, {"PERENNIAL_WORKERS": "none"}])
 def test_wrong_settings_end_the_process(
-    environment: dict[str, str], caplog: pytest.LogCaptureFixture
+    environment: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the exit code that says so."""
+    """With the exit code that says so, and the cause in the log."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
     try:
         assert host.main(environment) == 78
     finally:
         root.handlers, root.level = before
-    assert "the settings are wrong" in caplog.text or environment == {}
+    line = json.loads(capsys.readouterr().err)
+    assert line["message"] == "the settings are wrong"
+    assert line["detail"]
 
 
 def test_a_missing_kind_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
