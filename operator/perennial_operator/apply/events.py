@@ -6,6 +6,7 @@ and becomes a longer series.
 
 import asyncio
 import hashlib
+import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 from perennial_operator.api import names
 from perennial_operator.apply import metrics
 from perennial_operator.cluster import kinds
-from perennial_operator.cluster.answers import Exists
+from perennial_operator.cluster.answers import Exists, Unexpected
 from perennial_operator.cluster.port import Cluster, Document
 from perennial_operator.cluster.token_bucket import TokenBucket
 from perennial_operator.errors import PerennialError
@@ -30,6 +31,8 @@ REFILL_SECONDS = 30
 REMEMBERED_OBJECTS = 10_000
 
 Call = Callable[..., Awaitable[Any]]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +132,8 @@ class Recorder:
             metrics.WRITES.labels(kinds.EVENT.plural, "event").inc()
         except Exists:
             await self._repeat(made, now)
-        except PerennialError:
-            metrics.EVENTS_DROPPED.inc()
+        except (PerennialError, Unexpected) as error:
+            _drop(made, error)
 
     async def _repeat(self, made: Document, now: datetime) -> None:
         """Lengthen the series of an Event that exists, at most once in five minutes."""
@@ -150,8 +153,8 @@ class Recorder:
                     patch=series(count + 1, now=now),
                 )
             )
-        except PerennialError:
-            metrics.EVENTS_DROPPED.inc()
+        except (PerennialError, Unexpected) as error:
+            _drop(made, error)
 
     def _may_speak(self, uid: str, now: datetime) -> bool:
         seconds = now.timestamp()
@@ -160,6 +163,12 @@ class Recorder:
         self._buckets.move_to_end(uid)
         _limit(self._buckets)
         return bucket.try_take(now=seconds)
+
+
+def _drop(made: Document, error: Exception) -> None:
+    """Go on without it: an Event is never worth a failure, but a line in the log."""
+    metrics.EVENTS_DROPPED.inc()
+    logger.warning("no event", extra={"reason": made["reason"], "detail": str(error)})
 
 
 def _limit(memory: OrderedDict[str, Any]) -> None:

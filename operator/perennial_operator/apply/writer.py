@@ -17,7 +17,7 @@ from perennial_operator.cluster import kinds
 from perennial_operator.cluster.port import Cluster, Document
 from perennial_operator.errors import Unavailable
 from perennial_operator.plan.actions import Action, Answer, Apply, Create, Delete, Event, Plan
-from perennial_operator.plan.snapshot import MODEL, Key, RouterSnapshot, Snapshot
+from perennial_operator.plan.snapshot import MODEL, ROUTER, Key, RouterSnapshot, Snapshot
 
 AT_ONCE = 4
 
@@ -47,7 +47,8 @@ class Writer:
                     raise Unavailable(message)
                 batch = group[start : start + AT_ONCE]
                 written += await self._act(batch, children, now=now)
-        self.report(plan.events, seen, now=now)
+        uid = "" if isinstance(seen, RouterSnapshot) else seen.meta.uid
+        self.report(plan.events, seen.key, uid=uid, now=now)
         return any(written)
 
     async def root_exists(self, key: Key) -> bool:
@@ -63,16 +64,12 @@ class Writer:
         for each in answers:
             await self._answer(each, namespace, now=now)
 
-    def report(self, events: Iterable[Event], seen: Snapshot, *, now: datetime) -> None:
-        """Queue Events about the root; a router has none."""
-        if isinstance(seen, RouterSnapshot):
+    def report(self, events: Iterable[Event], key: Key, *, uid: str, now: datetime) -> None:
+        """Queue Events about a root; a router has none."""
+        if key.kind == ROUTER:
             return
-        regarding = Regarding(
-            kind=names.MODEL_DEPLOYMENT if seen.key.kind == MODEL else names.RETRAIN_JOB,
-            namespace=seen.meta.namespace,
-            name=seen.meta.name,
-            uid=seen.meta.uid,
-        )
+        kind = names.MODEL_DEPLOYMENT if key.kind == MODEL else names.RETRAIN_JOB
+        regarding = Regarding(kind=kind, namespace=key.namespace, name=key.name, uid=uid)
         for event in events:
             self.recorder.record(event, regarding, now=now)
 

@@ -6,12 +6,15 @@ Exit codes: 0 asked to stop, 70 bug in the machine, 78 CRDs missing or settings 
 import asyncio
 import logging
 import os
+import platform
 import time
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import kopf
+from prometheus_client import Info
 
 from perennial_operator import settings as environment_settings
 from perennial_operator.apply import own_key
@@ -26,6 +29,15 @@ from perennial_operator.handlers.web import WebServer
 from perennial_operator.loop.machine import Machine, Setup
 from perennial_operator.loop.passes import Decide
 from perennial_operator.settings import Settings, SettingsError
+
+BUILD = Info("perennial_operator_build", "Versions of this process.")
+BUILD.info(
+    {
+        "version": metadata.version("perennial"),
+        "kopf": metadata.version("kopf"),
+        "python": platform.python_version(),
+    }
+)
 
 EXIT_STOPPED = 0
 EXIT_BUG = 70
@@ -61,12 +73,20 @@ class Host:
             )
             return EXIT_CONFIGURATION
         try:
-            return asyncio.run(self._run())
+            key = own_key.load(
+                self._cluster,
+                Path(self._settings.key_file),
+                namespace=self._settings.pod_namespace,
+            )
+            return asyncio.run(self._run(key))
+        except Unavailable as error:
+            logger.critical("there is no key", extra={"detail": str(error)})
+            return EXIT_CONFIGURATION
         finally:
             self._cluster.close()
 
-    async def _run(self) -> int:
-        machine = Machine(self._cluster, await self._setup())
+    async def _run(self, key: bytes) -> int:
+        machine = Machine(self._cluster, self._setup(key))
         web = WebServer(
             self._settings.host,
             self._settings.metrics_port,
@@ -80,14 +100,8 @@ class Host:
             await machine.stop()
             await asyncio.to_thread(web.close)
 
-    async def _setup(self) -> Setup:
+    def _setup(self, key: bytes) -> Setup:
         settings = self._settings
-        key = await asyncio.to_thread(
-            own_key.load,
-            self._cluster,
-            Path(settings.key_file),
-            namespace=settings.pod_namespace,
-        )
         return Setup(
             options=settings.options,
             decide=self._decide,

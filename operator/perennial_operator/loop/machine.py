@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 CALLS = 16
 ECHO_SECONDS = 5.0
-LAG_SECONDS = 1.0
+LAG_SECONDS = 5.0
 PATIENCE_SECONDS = 1.0
 LAST_ACTIONS_SECONDS = 5.0
 
@@ -234,8 +234,10 @@ class Machine:
             before = self._event_loop.time()
             await asyncio.sleep(LAG_SECONDS)
             metrics.EVENT_LOOP_LAG_SECONDS.set(self._event_loop.time() - before - LAG_SECONDS)
-            counts: dict[str, int] = {}
-            for record in self.agenda.store:
-                counts[record.kind] = counts.get(record.kind, 0) + 1
-            for kind, count in counts.items():
-                metrics.STORE_OBJECTS.labels(kinds.named(kind).plural).set(count)
+            self._measure_store()
+
+    def _measure_store(self) -> None:
+        for kind in (*kinds.OURS, *kinds.WATCHED):
+            sizes = [len(each.body) for each in self.agenda.store.of_kind(kind.kind)]
+            metrics.STORE_OBJECTS.labels(kind.plural).set(len(sizes))
+            metrics.STORE_BYTES.labels(kind.plural).set(sum(sizes))

@@ -22,6 +22,7 @@ QUEUE_WAIT_SECONDS = Histogram(
 QUEUE_RETRIES = Counter("perennial_operator_queue_retries", "Passes to be repeated.", ["kind"])
 QUEUE_IN_FLIGHT = Gauge("perennial_operator_queue_in_flight", "Keys being worked on.")
 STORE_OBJECTS = Gauge("perennial_operator_store_objects", "Objects known.", ["resource"])
+STORE_BYTES = Gauge("perennial_operator_store_bytes", "Bytes of known bodies.", ["resource"])
 STORE_SYNCED = Gauge("perennial_operator_store_synced", "Whether every kind was listed once.")
 RESYNC_DIFFERENCES = Counter(
     "perennial_operator_resync_differences",

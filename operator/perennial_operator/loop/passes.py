@@ -107,11 +107,11 @@ class Passes:
             return self._unavailable(current, error)
 
     def report_bug(self, key: Key, *, now: datetime) -> None:
-        """Tell the people who watch the object that our own code failed on it."""
-        seen = self._look(key)
+        """Tell the people who watch the object that our own code failed on it; cannot fail."""
         note = "the operator failed on this object and goes on with others: see its log"
-        if seen:
-            self._writer.report((Event("Warning", reasons.RECONCILE_BUG, note),), seen, now=now)
+        if found := objects.root(self._store, key):
+            event = Event("Warning", reasons.RECONCILE_BUG, note)
+            self._writer.report((event,), key, uid=found.uid, now=now)
 
     def _look(self, key: Key) -> Snapshot | None:
         known = self._failures.get(key)
@@ -161,9 +161,9 @@ class Passes:
 
     def _invalid(self, current: _Pass, error: Invalid) -> Ended:
         is_new = self._remember(current, Failure(error.reason, error.message, is_invalid=True))
-        if is_new and current.seen:
+        if is_new and current.meta:
             event = Event("Warning", error.reason, error.message)
-            self._writer.report((event,), current.seen, now=current.now)
+            self._writer.report((event,), current.key, uid=current.meta.uid, now=current.now)
         return current.ended("invalid", Result(Outcome.RETRY), f"{error.reason}: {error}")
 
     def _unavailable(self, current: _Pass, error: Unavailable) -> Ended:

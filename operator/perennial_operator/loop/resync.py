@@ -118,8 +118,8 @@ class Resync:
         }
         records = [
             each
-            for each in self._agenda.store
-            if each.kind == kind.kind and namespace in ("", each.namespace)
+            for each in self._agenda.store.of_kind(kind.kind)
+            if namespace in ("", each.namespace)
         ]
         return differences(records, listed, version=int(version))
 

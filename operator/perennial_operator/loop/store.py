@@ -62,6 +62,11 @@ class Store:
         """Return the objects of a kind in a namespace."""
         return tuple(self._of_kind.get((kind, namespace), {}).values())
 
+    def of_kind(self, kind: str) -> tuple[Record, ...]:
+        """Return all objects of a kind."""
+        groups = (members for (each, _), members in self._of_kind.items() if each == kind)
+        return tuple(record for members in groups for record in members.values())
+
     def namespaces_of(self, kind: str) -> tuple[str, ...]:
         """Return the namespaces that hold an object of a kind."""
         return tuple(namespace for each, namespace in self._of_kind if each == kind)
@@ -100,10 +105,9 @@ class Store:
         found = {_name(each): each for each in records}
         vanished = [
             each
-            for name, each in self._records.items()
-            if each.kind == kind
-            and namespace in ("", each.namespace)
-            and name not in found
+            for each in self.of_kind(kind)
+            if namespace in ("", each.namespace)
+            and _name(each) not in found
             and each.resource_version <= version
         ]
         due = [item for each in vanished for item in self._vanish(each, version)]

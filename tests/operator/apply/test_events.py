@@ -9,7 +9,7 @@ import pytest
 
 from perennial_operator.apply import events
 from perennial_operator.apply.events import Recorder, Regarding, Reporter
-from perennial_operator.cluster.answers import Exists
+from perennial_operator.cluster.answers import Exists, Unexpected
 from perennial_operator.errors import Unavailable
 from perennial_operator.plan.actions import Event
 from perennial_operator.testing import ScriptedCluster
@@ -113,12 +113,13 @@ async def test_a_repeat_lengthens_the_series_at_most_every_five_minutes() -> Non
 
 
 @pytest.mark.parametrize("verb", ["create", "patch"])
-async def test_a_failed_event_is_dropped(verb: str) -> None:
-    """The next one is sent all the same."""
+@pytest.mark.parametrize("error", [Unavailable("away"), Unexpected("400: bad")])
+async def test_a_failed_event_is_dropped(verb: str, error: Exception) -> None:
+    """The next one is sent all the same, even if our own Event was at fault."""
     scene = Scene()
     if verb == "patch":
         scene.cluster.fail("create", Exists("taken"))
-    scene.cluster.fail(verb, Unavailable("away"))
+    scene.cluster.fail(verb, error)
     await scene.send(PROMOTED, Event("Normal", "Other", "words"))
     assert scene.verbs[-1] == "create"
     assert [sent["reason"] for sent in scene.cluster.sent] == ["Other"]
