@@ -70,6 +70,12 @@ def needed(
     )
 
 
+def in_words(approval: ApprovalStatus) -> str:
+    """Return how many people are needed, and why."""
+    people = "1 approval" if approval.needed == 1 else f"{approval.needed} approvals"
+    return f"{people} needed ({', '.join(approval.because)})"
+
+
 def decisive_action(status: RetrainJobStatus) -> str:
     """Return the action that approves: Promote overrides a failed gate, Approve the others."""
     failed = status.validation and status.validation.verdict == Verdict.FAIL

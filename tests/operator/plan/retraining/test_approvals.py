@@ -100,6 +100,14 @@ def test_the_spec_says_how_many_people() -> None:
     assert needed(asked_by="Inconclusive", **people).needed == 3
 
 
+@pytest.mark.parametrize(
+    ("number", "text"), [(1, "1 approval needed (a, b)"), (2, "2 approvals needed (a, b)")]
+)
+def test_the_need_is_told_in_words(number: int, text: str) -> None:
+    """How many, and why."""
+    assert approvals.in_words(ApprovalStatus(number, because=("a", "b"))) == text
+
+
 def test_a_run_that_nobody_asked_for_needs_one_more() -> None:
     """Its requester could be the one who approves."""
     assert needed(requestedBy="").because == ("no spec.requestedBy",)

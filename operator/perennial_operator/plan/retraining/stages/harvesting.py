@@ -92,7 +92,7 @@ def _ungated(seen: RunSnapshot, found: Advance, now: datetime) -> Advance:
     """Ask people at once; what they approve is named by the candidate's own digest."""
     status = replace(found.status, validation=_not_run(found.status))
     approval = approvals.needed(seen.spec, status, asked_by="", now=now)
-    text = f"no gate: {approval.needed} approvals needed ({', '.join(approval.because)})"
+    text = f"no gate: {approvals.in_words(approval)}"
     return replace(
         found,
         status=replace(status, approval=approval),

@@ -1,5 +1,6 @@
 """Queued and Training: one engine object an attempt, created once; the exit rows decide on more."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -37,6 +38,11 @@ TELLING = frozenset(
         reasons.RESULT_CORRUPT,
     }
 )
+ADVICE: Mapping[str, str] = {
+    reasons.OOM_KILLED: "Raise spec.trainer.pod.resources.limits.memory",
+    reasons.DEADLINE_EXCEEDED: "Raise spec.limits.activeDeadline",
+    reasons.RESULT_MISSING: "Let the trainer write result.json last",
+}
 
 
 def queued(seen: RunSnapshot, now: datetime) -> Advance:
@@ -95,7 +101,9 @@ def ended(seen: RunSnapshot, found: EngineStatus, now: datetime) -> Advance:
     spent = [each for each in status.attempts if each.reason != reasons.DISRUPTED]
     notice = Notice("Warning", reasons.TRAINING_FAILED, text)
     if found.reaction is Reaction.NEVER or len(spent) >= seen.spec.limits.attempts:
-        claim = Claim(conditions.TRAINED, conditions.FALSE, _last_reason(found), _advice(text))
+        claim = Claim(
+            conditions.TRAINED, conditions.FALSE, _last_reason(found), _advice(text, found)
+        )
         return replace(step_jobs.failed(replace(seen, status=status), claim), events=(notice,))
     delay = 0
     if found.reaction is Reaction.LATER:
@@ -205,5 +213,6 @@ def _last_reason(found: EngineStatus) -> str:
     return reasons.ATTEMPTS_EXCEEDED
 
 
-def _advice(text: str) -> str:
-    return f"{text}. Correct the trainer or spec.trainer, then run again"
+def _advice(text: str, found: EngineStatus) -> str:
+    step = ADVICE.get(found.reason, "Correct the trainer or spec.trainer")
+    return f"{text}. {step}, then run again"

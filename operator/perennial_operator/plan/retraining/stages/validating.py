@@ -234,8 +234,8 @@ def _asked_or_passed(found: Advance) -> Advance:
         return replace(found, edge=Event.PASSED, claims=(*found.claims, claim))
     action = approvals.decisive_action(found.status)
     text = (
-        f"{approval.needed} approvals needed ({', '.join(approval.because)}): create a Decision "
-        f"{action} with the evidence digest of status.validation by {approval.deadline}"
+        f"{approvals.in_words(approval)}: create a Decision {action} with the evidence digest of "
+        f"status.validation by {approval.deadline}"
     )
     claim = Claim(conditions.APPROVED, conditions.UNKNOWN, reasons.WAITING, text)
     return replace(

@@ -181,13 +181,25 @@ def test_a_trainer_that_refuses_ends_the_run(code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "attempt_reason", "reason"),
+    ("result", "attempt_reason", "reason", "advice"),
     [
-        (CRASHED, reasons.TRAINER_FAILED, reasons.ATTEMPTS_EXCEEDED),
-        (OUT_OF_MEMORY, reasons.OOM_KILLED, reasons.OOM_KILLED),
+        (
+            CRASHED,
+            reasons.TRAINER_FAILED,
+            reasons.ATTEMPTS_EXCEEDED,
+            "Correct the trainer or spec.trainer",
+        ),
+        (
+            OUT_OF_MEMORY,
+            reasons.OOM_KILLED,
+            reasons.OOM_KILLED,
+            "Raise spec.trainer.pod.resources.limits.memory",
+        ),
     ],
 )
-def test_spent_attempts_end_the_run(result: JobResult, attempt_reason: str, reason: str) -> None:
+def test_spent_attempts_end_the_run(
+    *, result: JobResult, attempt_reason: str, reason: str, advice: str
+) -> None:
     """As many as the limit, one after the other; the reason tells what a person can change."""
     cluster = queued(limits={"attempts": 2})
     cluster.simulation.jobs |= {"again-a1": result, "again-a2": result}
@@ -196,6 +208,7 @@ def test_spent_attempts_end_the_run(result: JobResult, attempt_reason: str, reas
 
     assert [each["reason"] for each in status["attempts"]] == [attempt_reason] * 2
     assert runs.told(status)["Failed"] == ("True", reason)
+    assert status["conditions"][1]["message"].endswith(f". {advice}, then run again")
     assert [each.reason for each in cluster.events].count(reasons.TRAINING_FAILED) == 2
 
 
