@@ -14,7 +14,7 @@ from perennial_serving.contract.results import (
     Result,
 )
 from perennial_serving.monitor import logs, termination
-from perennial_serving.settings import Settings
+from perennial_serving.settings import Reading, Settings
 
 _USAGE = "usage: python -m perennial_serving fetch | serve | job NAME"
 
@@ -27,16 +27,15 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         case ["job", name]:
             from perennial_serving import jobs  # noqa: PLC0415  # heavy, and only this role's
 
-            logs.set_up("info")
-            return jobs.run(name)
+            _read(environment, "job")
+            return jobs.run(name, environment)
         case _:
             sys.stderr.write(f"{_USAGE}\n")
             return EXIT_SETTINGS
 
 
 def _configured(role: str, environment: Mapping[str, str]) -> int:
-    reading = configuration.read(environment, role)
-    logs.set_up(reading.settings.log_level)
+    reading = _read(environment, role)
     if reading.findings:
         result = Result(Outcome.INVALID, Reason.SETTINGS_INVALID, "; ".join(reading.findings))
         for finding in reading.findings:
@@ -48,6 +47,14 @@ def _configured(role: str, environment: Mapping[str, str]) -> int:
     if role == "fetch" or result.outcome is not Outcome.OK:
         termination.say(reading.settings.termination_log, result)
     return EXIT_CODES[result.outcome]
+
+
+def _read(environment: Mapping[str, str], role: str) -> Reading:
+    """Read the settings and set up logs; with wrong settings, logs at the default level."""
+    reading = configuration.read(environment, role)
+    settings = Settings() if reading.findings else reading.settings
+    logs.set_up(settings.log_level)
+    return reading
 
 
 def _run(role: str, settings: Settings) -> Result:

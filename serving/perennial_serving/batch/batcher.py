@@ -23,30 +23,31 @@ class Ticket:
 
 
 class Batcher(Generic[T]):
-    """Waiting requests, in order of arrival."""
+    """Waiting requests in order of arrival; `rows` is how many rows they have together."""
 
     def __init__(self, *, max_rows: int, cost: Callable[[int], float]) -> None:
         """Take the row limit of a batch and the predicted seconds of a run."""
         self._max_rows = max_rows
         self._cost = cost
         self._waiting: dict[T, Ticket] = {}
+        self.rows = 0
 
     def __len__(self) -> int:
         """Return how many requests wait."""
         return len(self._waiting)
 
-    @property
-    def rows(self) -> int:
-        """Return how many rows wait."""
-        return sum(ticket.rows for ticket in self._waiting.values())
-
     def add(self, item: T, ticket: Ticket) -> None:
         """Let a request wait."""
         self._waiting[item] = ticket
+        self.rows += ticket.rows
 
     def discard(self, item: T) -> bool:
         """Forget a request whose client left; say whether it still waited."""
-        return self._waiting.pop(item, None) is not None
+        ticket = self._waiting.pop(item, None)
+        if ticket is None:
+            return False
+        self.rows -= ticket.rows
+        return True
 
     def take(self, now: float) -> list[T]:
         """Return the requests that leave together; the oldest is always among them."""
@@ -65,7 +66,7 @@ class Batcher(Generic[T]):
             batch.append(item)
             rows, earliest = total, earliest_with
         for item in batch:
-            del self._waiting[item]
+            self.discard(item)
         return batch
 
     def _fits(self, rows: int, *, now: float, deadline: float) -> bool:

@@ -33,6 +33,7 @@ from perennial_serving.web.service import Service, Serving
 
 _LOGGER = logging.getLogger(__name__)
 _OK = 200
+_UNAVAILABLE = 503
 _REFUSALS = {
     Reason.STARTING: "the process is starting; try again",
     Reason.MODEL_LOADING: "the model is loading; try again",
@@ -72,7 +73,6 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens."""
         exchange = Exchange(scope, receive, send)
-        exchange.is_last = self._service.is_leaving
         try:
             heads.check_framing(exchange.heads, scope["http_version"])
             if scope["path"] in self._hot:
@@ -197,10 +197,10 @@ class Front:
         """Answer with one of our errors."""
         status = problems.status_of(error)
         extra = self._own_headers(exchange)
-        if isinstance(error, Unavailable):
-            extra.append((b"retry-after", b"%d" % max(round(error.retry_after_seconds), 1)))
-        else:
+        if isinstance(error, Invalid):
             self._service.recorder.invalid[exchange.heads.lane, error.reason] += 1
+        elif status == _UNAVAILABLE and isinstance(error, Unavailable):
+            extra.append((b"retry-after", b"%d" % error.retry_after_seconds))
         if error.reason == Reason.DRAINING:
             extra.append((b"x-perennial-draining", b"1"))
         if error.reason == Reason.METHOD_NOT_ALLOWED:
@@ -224,6 +224,7 @@ class Front:
 
     def _own_headers(self, exchange: Exchange) -> Headers:
         exchange.name("")
+        exchange.is_last = exchange.is_last or self._service.is_leaving
         return [(b"x-request-id", exchange.request_id.encode()), self._revision]
 
     def _stage(self, exchange: Exchange, name: str, seconds: float) -> None:

@@ -54,10 +54,11 @@ def _s3(request: pytest.FixtureRequest) -> Kind:
         credentials=server.credentials(),
     )
     folder = on_disk(request.getfixturevalue("tmp_path"))
-    store = open_store("s3://suite/models/artifact", access)
+    place = f"s3://suite/{folder.name}/artifact"  # a place of its own: tests share the server
+    store = open_store(place, access)
     for path in (*FILES, MANIFEST_NAME):
         store.upload(path, folder / path)
-    return Kind("s3://suite/models/artifact", access)
+    return Kind(place, access)
 
 
 KINDS: dict[str, Callable[[pytest.FixtureRequest], Kind]] = {
