@@ -1,6 +1,7 @@
 """Challenger and champion are measured on the same rows, through the code of live traffic."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,16 @@ import pyarrow as pa
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from perennial_serving import testing
 from perennial_serving.contract import manifest
 from perennial_serving.contract.results import ComparePayload, HarvestPayload, Reason
+from perennial_serving.fetch.access import Access
 from perennial_serving.jobs import compare
 from perennial_serving.jobs.data import tables
+from perennial_serving.jobs.packing import publication
 from perennial_serving.jobs.publish import Options, publish_model
 from perennial_serving.jobs.testing import REGRESSION, Run, table_of
 
@@ -35,6 +40,11 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, HarvestPayload
     folder = tmp_path_factory.mktemp("digits")
     run = Run(folder, parameters={"max_iter": "15"}).with_rows(DIGITS)
     return run, run.trained()
+
+
+def rooted(rows: object) -> np.ndarray:
+    """Be a step that no other program knows."""
+    return np.sqrt(np.asarray(rows))
 
 
 def numbers(payload: ComparePayload) -> dict[str, tuple]:
@@ -160,6 +170,31 @@ def test_a_plain_onnx_champion_is_compared(tmp_path: Path) -> None:
     assert payload.same_signature
     assert payload.metrics[0].champion > 0.9
     assert payload.metrics[0].p_pass < 0.05
+
+
+def test_a_pickled_champion_is_compared_only_where_pickles_are_allowed(
+    first: tuple[Run, HarvestPayload], tmp_path: Path
+) -> None:
+    """By the operator's setting, as the predictor serves it."""
+    run, candidate = first
+    frame = DIGITS.drop_columns("target").to_pandas()
+    model = make_pipeline(FunctionTransformer(rooted), LogisticRegression(max_iter=5000))
+    model.fit(frame, DIGITS["target"].to_numpy())
+    artifact = publication.packed_estimator(model, None, Options(allow_unsafe_formats=True))
+    found = publication.published(artifact, f"file://{tmp_path}", Access())
+    champion = HarvestPayload(found.digest, found.uri, found.format, 1)
+
+    class Trusting(Run):
+        """A run whose step may open pickles."""
+
+        workplace = replace(run.workplace, allow_unsafe_formats=True)
+
+    known = {"candidateUri": candidate.uri, "candidateDigest": candidate.digest}
+    asked = {**known, "goal": "NonInferior", "alpha": 0.05, "metrics": [ACCURACY]}
+    again = run.again("run-1", champion=champion)
+    assert again.step("compare", **asked).reason == Reason.UNSAFE_FORMAT
+    payload = Trusting(run.folder, champion=champion).compare(candidate, metrics=[ACCURACY])
+    assert payload.metrics[0].champion > 0.8
 
 
 def test_regressions_are_compared_by_their_errors(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """A model's signature says which columns it takes, whether they may miss, and what it answers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,7 @@ from perennial_serving import testing
 from perennial_serving.codec.tensors import Signature, TensorSpec
 from perennial_serving.contract.results import Reason
 from perennial_serving.errors import Invalid
-from perennial_serving.jobs.packing import signature
+from perennial_serving.jobs.packing import convert, signature
 from perennial_serving.jobs.packing.signature import Sample
 from perennial_serving.runtime.onnx import Onnx
 
@@ -146,6 +148,17 @@ def test_an_onnx_model_gets_names_and_classes() -> None:
     described = signature.of_onnx(data, Onnx(data).signature, ["a", "b", "c", "d"])
     assert described.inputs[0].columns == ("a", "b", "c", "d")
     assert (described.task, described.classes) == ("classification", (0, 1, 2))
+
+
+def test_classes_may_be_texts() -> None:
+    """Those of the graph's classifier, in the order of its probabilities."""
+    names = np.array(["x", "y", "z"])[TARGET]
+    model = LogisticRegression(max_iter=500).fit(FRAME.to_numpy(), names)
+    own = signature.of_estimator(model, SAMPLE)
+    single = replace(own, inputs=(replace(own.inputs[0], datatype="FP32"),))
+    graph = convert.raw_model(model, single).SerializeToString()
+    described = signature.of_onnx(graph, Onnx(graph).signature, ["a", "b", "c", "d"])
+    assert described.classes == ("x", "y", "z")
 
 
 def test_an_onnx_regression_has_a_task_and_no_classes() -> None:
