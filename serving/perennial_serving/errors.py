@@ -23,7 +23,7 @@ class PerennialError(Exception):
         return f"{self.reason}: {self.message}"
 
 
-class Invalid(PerennialError):  # noqa: N818 - the tree's word, in conditions and messages too
+class Invalid(PerennialError):  # noqa: N818  # the tree's word, in conditions and messages too
     """The user must act; the same call fails again. `field` is the path of what is wrong."""
 
     def __init__(self, reason: str, message: str, *, field: str = "") -> None:
@@ -32,7 +32,7 @@ class Invalid(PerennialError):  # noqa: N818 - the tree's word, in conditions an
         self.field = field
 
 
-class Unavailable(PerennialError):  # noqa: N818 - see Invalid
+class Unavailable(PerennialError):  # noqa: N818  # see Invalid
     """Retry helps, not before `retry_after_seconds`."""
 
     def __init__(self, reason: str, message: str, *, retry_after_seconds: float = 1.0) -> None:
