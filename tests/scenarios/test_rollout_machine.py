@@ -236,7 +236,8 @@ class RolloutMachine(RuleBasedStateMachine):
 
 
 RolloutMachine.TestCase.settings = settings(
-    max_examples=15,
+    max_examples=10,
+    derandomize=True,  # the same worlds on every change; other seeds are for long runs
     stateful_step_count=25,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # shrinking takes minutes
