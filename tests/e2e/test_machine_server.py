@@ -1,5 +1,6 @@
 """Facts about the API server that the machine builds on, on the real one."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -170,7 +171,18 @@ def test_a_watch_goes_on_from_a_version_and_expires_with_history(stage: MachineS
     assert (event.type, event.object["metadata"]["uid"]) == ("ADDED", made["metadata"]["uid"])
     stream.close()
     with pytest.raises(Expired):
-        list(stage.cluster.watch(kinds.MODEL_DEPLOYMENT, Selection(), since="1"))
+        patiently(lambda: list(stage.cluster.watch(kinds.MODEL_DEPLOYMENT, Selection(), since="1")))
+
+
+def patiently(act: Callable[[], object]) -> None:
+    """Act once the server can answer: a new kind's storage takes a while to start (429)."""
+    for _ in range(100):
+        try:
+            act()
+        except Unavailable:
+            time.sleep(0.2)
+        else:
+            return
 
 
 def test_lists_can_be_read_in_pages_and_as_metadata_only(stage: MachineStage) -> None:
