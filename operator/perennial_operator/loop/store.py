@@ -150,7 +150,8 @@ class Store:
         keys = {each.key for each in (record, before) if each and each.key}
         sources = {names.DECISION: DECISION} | dict.fromkeys(KEY_KINDS, USER)
         source = sources.get(record.kind, CHILD)
-        own = () if is_own else tuple(Due(key, source) for key in keys)
+        is_born = before is None and record.kind in KEY_KINDS  # a run that a Retry made begins
+        own = () if is_own and not is_born else tuple(Due(key, source) for key in keys)
         if record.kind not in KEY_KINDS:
             return own
         return own + tuple(Due(key, CHILD) for key in self._related(record))

@@ -73,6 +73,14 @@ def test_our_own_reply_is_stored_and_makes_nobody_due_but_those_who_read_it() ->
     assert store.upsert(child("x", 4), is_own=True) == ()
 
 
+def test_a_root_that_we_made_begins_at_once() -> None:
+    """A Retry makes a run: its key is another one than that of the pass that made it."""
+    store = Store()
+    assert Due(RUN, USER) in store.upsert(seen(retrain_job(), 1), is_own=True)
+    moved = {**retrain_job(), "status": {"state": "Pending"}}
+    assert Due(RUN, USER) not in store.upsert(seen(moved, 2), is_own=True)
+
+
 def test_a_foreign_change_of_status_is_seen() -> None:
     """Who writes our status is corrected."""
     store = Store()
