@@ -31,14 +31,28 @@ def folder_held(folder: Path) -> Iterator[None]:
 
 def _held_folder(folder: Path) -> int:
     while True:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = _opened(folder)
+        if descriptor is None:
+            continue
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        # Whoever held it before may have removed it; then the lock is one on nothing.
+        # Whoever held it before may have removed it; then the descriptor is one of nothing.
         with suppress(FileNotFoundError):
             if folder.stat().st_ino == os.fstat(descriptor).st_ino:
                 return descriptor
         os.close(descriptor)
+
+
+def _opened(folder: Path) -> int | None:
+    """Make the folder if need be and open it; None if it was removed in between."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return None
+    except FileExistsError:
+        if folder.exists():  # a file
+            raise
+        return None
 
 
 def is_held(lock: Path) -> bool:

@@ -108,6 +108,51 @@ def test_ending_a_part_that_never_ran_does_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_vanishes_while_it_is_opened_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last holder may remove it between two steps of the next one."""
+    folder = tmp_path / "state"
+    real_open = os.open
+    vanished: list[Path] = []
+
+    def open_late(path: Path, flags: int) -> int:
+        if not vanished:
+            folder.rmdir()
+            vanished.append(path)
+        return real_open(path, flags)
+
+    monkeypatch.setattr(os, "open", open_late)
+    with locks.folder_held(folder):
+        assert locks.is_held(folder)
+    assert vanished == [folder]
+
+
+def test_a_file_in_the_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
+    """It is somebody's; trying for ever would not turn it into a folder."""
+    (tmp_path / "state").touch()
+    with pytest.raises(FileExistsError), locks.folder_held(tmp_path / "state"):
+        pass
+
+
+def test_a_folder_that_vanishes_while_it_is_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system says that it exists, and a moment later it does not."""
+    real_mkdir = os.mkdir
+    answers: list[str] = []
+
+    def mkdir_late(path: Path, mode: int) -> None:
+        answers.append("made" if answers else "exists")
+        if answers == ["exists"]:
+            raise FileExistsError
+        real_mkdir(path, mode)
+
+    monkeypatch.setattr(os, "mkdir", mkdir_late)
+    with locks.folder_held(tmp_path / "state"):
+        assert answers == ["exists", "made"]
+
+
 def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
     """The second comes in when the first has left, even if the first removed the folder."""
     folder = tmp_path / "state"

@@ -47,11 +47,14 @@ class Keeper:
         self._reap()
         for part in wanted:
             pause = self._pauses.get(part.name, Pause())
-            if locks.is_held(self._layout.lock(part.name)) or not pause.is_over(now):
+            if self._lives(part.name) or not pause.is_over(now):
                 continue
             if part.after_port is not None and not self._is_listening(part.after_port):
                 continue
             self._start(part, pause.started(now))
+
+    def _lives(self, name: str) -> bool:
+        return name in self.children or locks.is_held(self._layout.lock(name))
 
     def _start(self, part: Part, pause: Pause) -> None:
         child = launch.start(part, self._layout)
