@@ -42,6 +42,7 @@ class Demo:
         self.rows = models.load_rows()
         self.screen = Screen()
         self.labels: dict[str, np.ndarray] = {}
+        self.good: dict[str, str] = {}
         self.sandbox: Sandbox | None = None
         self.load: Load | None = None
 
@@ -92,7 +93,7 @@ class Demo:
 
     async def apply_model(self, found: dict[str, str], *, is_shown: bool = False) -> None:
         """Apply the ModelDeployment with this model."""
-        text = cluster.manifest("model.yaml", MODEL_URI=found["uri"], MODEL_DIGEST=found["digest"])
+        text = cluster.manifest("model.yaml", MODEL_URI=found["uri"])
         if is_shown:
             self.screen.code(text)
         await self.cluster.apply(text)
@@ -123,9 +124,9 @@ class Demo:
         document = await self.cluster.get("controllerrevision", revision)
         model = document["data"]["projection"]["model"]
         if model["digest"] not in self.labels:
-            path = Path(model["uri"].removeprefix("file://")) / "model.skops"
+            path = Path(model["uri"].removeprefix("file://")) / "source.skops"
             loaded = skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
-            self.labels[model["digest"]] = loaded.predict(self.rows.features)
+            self.labels[model["digest"]] = loaded.predict(models.table(self.rows))
         return self.labels[model["digest"]]
 
     async def canary(self) -> None:
@@ -133,7 +134,7 @@ class Demo:
         self.screen.chapter(
             f"v2: {models.LATER_ROWS} rows, through a canary of 10, then 50 percent"
         )
-        found = await self.publish("v2", models.LATER_ROWS)
+        self.good = found = await self.publish("v2", models.LATER_ROWS)
         await self.apply_model(found)
         await self.promotion(found["digest"], "v2")
 
@@ -164,6 +165,9 @@ class Demo:
             "the rollback of v3",
         )
         self.screen.say(f"rolled back by itself: {condition(md, 'Stalled')['message']}")
+        self.screen.say("its author takes it back, as in Git: the YAML names v2 again")
+        await self.apply_model(self.good)
+        await self.until(is_at_rest, "v2 to be all that is asked for")
 
     async def retrain(self) -> None:
         """Train on all rows, let another person approve, and roll it out."""

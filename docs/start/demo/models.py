@@ -39,17 +39,20 @@ def load_rows() -> Rows:
     return Rows(digits.data.astype(np.float32), digits.target, columns)
 
 
+def table(rows: Rows) -> pd.DataFrame:
+    """Return the features by name."""
+    return pd.DataFrame(rows.features, columns=list(rows.columns))
+
+
 def write_table(rows: Rows, path: Path) -> None:
     """Write all rows with their label and id as Parquet, as a feature store would."""
-    table = pd.DataFrame(rows.features, columns=list(rows.columns))
-    table[LABEL] = rows.labels
-    table[IDENTIFIER] = [f"digit-{number:04d}" for number in range(len(table))]
-    table.to_parquet(path)
+    identifiers = [f"digit-{number:04d}" for number in range(len(rows.labels))]
+    table(rows).assign(**{LABEL: rows.labels, IDENTIFIER: identifiers}).to_parquet(path)
 
 
 def write_sample(rows: Rows, path: Path, *, count: int) -> None:
     """Write feature rows by which a conversion is proved."""
-    pd.DataFrame(rows.features[:count], columns=list(rows.columns)).to_parquet(path)
+    table(rows)[:count].to_parquet(path)
 
 
 def fit(rows: Rows, count: int) -> BaseEstimator:

@@ -113,7 +113,6 @@ async def serve(settings: AgentSettings, cluster: Cluster) -> int:
         await asyncio.to_thread(followers.stop)
         await _canceled(task)
         await runner.cleanup()
-    Path(where.admin_socket).unlink(missing_ok=True)
     return code
 
 
@@ -177,4 +176,7 @@ def connect(environment: Mapping[str, str]) -> Cluster:
 def main() -> int:
     """Run the agent with the settings of the environment."""
     settings = read_settings(os.environ)
-    return asyncio.run(serve(settings, connect(os.environ)))
+    try:
+        return asyncio.run(serve(settings, connect(os.environ)))
+    finally:
+        Path(place(settings).admin_socket).unlink(missing_ok=True)
