@@ -184,6 +184,14 @@ def test_another_operating_system_is_refused_in_words(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_of_another_program_is_never_removed(tmp_path: Path) -> None:
+    """Whatever it holds, and whatever its files are called, it is not ours."""
+    for name in ("sandbox.json", "stopping", "kubeconfig"):
+        (tmp_path / name).touch()
+    assert sandbox.down(tmp_path) is False
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_a_sandbox_that_was_interrupted_at_its_making_is_none_and_can_be_removed(
     tmp_path: Path,
 ) -> None:
@@ -387,7 +395,7 @@ def test_down_after_everything_was_killed_leaves_nothing(directory: Path) -> Non
 def test_an_interrupted_down_is_finished_by_the_next_up(directory: Path) -> None:
     """The mark of the interrupted one keeps supervisors from working against it."""
     first = sandbox.up(directory, images={}, with_node=False)
-    (directory / "stopping").touch()
+    Layout(directory).stop_mark.touch()
     second = sandbox.up(directory, images={}, with_node=False)
     assert _is_ready(directory)
     assert second.tokens != first.tokens

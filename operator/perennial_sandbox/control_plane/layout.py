@@ -12,13 +12,16 @@ class Layout:
 
     @property
     def record(self) -> Path:
-        """The sandbox's own description; a folder without it is not a sandbox."""
-        return self.directory / "sandbox.json"
+        """The sandbox's own description; a folder without it is not a sandbox.
+
+        Whatever is beside it will be removed one day, so no other program may use this name.
+        """
+        return self.directory / "perennial-sandbox.json"
 
     @property
     def stop_mark(self) -> Path:
         """Exists while the sandbox is being removed: nothing may be started any more."""
-        return self.directory / "stopping"
+        return self.directory / "perennial-sandbox.stopping"
 
     @property
     def kubeconfig(self) -> Path:
