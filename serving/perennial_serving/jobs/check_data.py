@@ -12,14 +12,7 @@ import pyarrow as pa
 
 from perennial_serving.codec.tensors import Signature, parse_signature
 from perennial_serving.contract import manifest
-from perennial_serving.contract.results import (
-    MESSAGE_LIMIT_BYTES,
-    CheckPayload,
-    Outcome,
-    Reason,
-    Result,
-    as_payload,
-)
+from perennial_serving.contract.results import CheckPayload, Reason, as_payload
 from perennial_serving.errors import Invalid
 from perennial_serving.fetch.retry import persistently
 from perennial_serving.jobs import step
@@ -93,7 +86,7 @@ def run(document: Document, workplace: Workplace) -> CheckPayload:
         holdout_digest=manifest.digest(holdout),
     )
     step.write(place, CHECK, manifest.canonical_json({"v": 1, **as_payload(payload)}))
-    return counts.fitted(payload, _fits)
+    return counts.fitted(payload, partial(step.fits, NAME))
 
 
 def _pinned(document: Document, workplace: Workplace) -> sources.Pinned:
@@ -203,9 +196,3 @@ def _counted(document: Document, rows: _Rows, champion: _Champion) -> CheckPaylo
         champion_nulls=dict(champion.nulls or {}),
         untimed=rows.untimed,
     )
-
-
-def _fits(payload: CheckPayload) -> bool:
-    """Return whether the step's message holds this payload, with a margin for its other fields."""
-    result = Result(Outcome.OK, Reason.OK, step=NAME, seconds=86400.0, payload=as_payload(payload))
-    return len(result.encode().encode()) <= MESSAGE_LIMIT_BYTES

@@ -12,7 +12,15 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from perennial_serving.contract.results import Reason
+from perennial_serving.contract.results import (
+    MESSAGE_LIMIT_BYTES,
+    CheckPayload,
+    ComparePayload,
+    Outcome,
+    Reason,
+    Result,
+    as_payload,
+)
 from perennial_serving.errors import Invalid
 from perennial_serving.fetch import place
 from perennial_serving.fetch.access import Access, read_credentials
@@ -129,3 +137,9 @@ def run_place(output: str, run_id: str) -> str:
 def model_place(output: str, digest: str) -> str:
     """Return the prefix of a published model."""
     return f"{output.rstrip('/')}/models/sha256/{digest.removeprefix('sha256:')}"
+
+
+def fits(name: str, payload: CheckPayload | ComparePayload) -> bool:
+    """Return whether the step's message holds this payload beside its other fields."""
+    result = Result(Outcome.OK, Reason.OK, step=name, seconds=86400.0, payload=as_payload(payload))
+    return len(result.encode().encode()) <= MESSAGE_LIMIT_BYTES

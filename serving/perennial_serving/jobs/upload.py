@@ -4,6 +4,7 @@ It waits for `result.json` or the Pod's end, hashes and uploads the files, and w
 `manifest.json` last. Without `result.json` there is no manifest: the attempt has no result.
 """
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -54,7 +55,7 @@ def _upload(document: Document, workplace: Workplace) -> None:
     listed = AttemptManifest(document.run_id, document.attempt, files, result)
     store = workplace.store(attempt_place(document.output, document.run_id, document.attempt))
     for file in files:
-        persistently(lambda path=file.path: store.upload(path, folder / path))  # type: ignore[misc]  # mypy cannot infer a default
+        persistently(partial(store.upload, file.path, folder / file.path))
     step.write(store, MANIFEST_NAME, listed.encode())
 
 

@@ -14,9 +14,14 @@ from sklearn.preprocessing import FunctionTransformer
 
 from perennial_serving import testing
 from perennial_serving.contract import manifest
-from perennial_serving.contract.results import ComparePayload, HarvestPayload, Reason
+from perennial_serving.contract.results import (
+    ComparePayload,
+    HarvestPayload,
+    MetricResult,
+    Reason,
+)
 from perennial_serving.fetch.access import Access
-from perennial_serving.jobs import compare
+from perennial_serving.jobs import compare, step
 from perennial_serving.jobs.data import tables
 from perennial_serving.jobs.packing import publication
 from perennial_serving.jobs.publish import Options, publish_model
@@ -260,6 +265,24 @@ def test_a_metrics_direction_is_its_own_if_none_is_given() -> None:
     assert compare.MetricDocument("mae").metric().direction == "Minimize"
     assert compare.MetricDocument("mae", "Maximize").metric().direction == "Maximize"
     assert compare.MetricDocument("f1").metric().direction == ""
+
+
+@pytest.mark.parametrize(
+    ("length", "has_notes", "has_place"),
+    [(10, True, True), (2000, False, True), (3900, False, False)],
+)
+def test_the_message_always_fits(length: int, *, has_notes: bool, has_place: bool) -> None:
+    """Notes go first, then the place of the evidence; what decides stays."""
+    metric = MetricResult("accuracy", "Maximize", *[-0.123456789] * 5, -0.01, 0.123456789, 0.1)
+    metrics = (replace(metric, note="n" * 200),) * 5
+    payload = ComparePayload(
+        "sha256:" + "0" * 64, "sha256:" + "0" * 64, 9, 9, 0.05, metrics, "u" * length, "d"
+    )
+    fitted = compare._fitted(payload)  # noqa: SLF001  no real run has a place of this length
+    assert step.fits("compare", fitted)
+    assert all(bool(each.note) is has_notes for each in fitted.metrics)
+    assert bool(fitted.evidence_uri) is has_place
+    assert [each.p_pass for each in fitted.metrics] == [0.123456789] * 5
 
 
 def test_rows_without_an_answer_count_as_wrong(first: tuple[Run, HarvestPayload]) -> None:

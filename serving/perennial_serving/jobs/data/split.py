@@ -125,7 +125,7 @@ def sample(ids: Sequence[bytes], limit: int) -> NDArray[np.int64]:
 def seconds(table: pa.Table, name: str) -> NDArray[np.float64]:
     """Return a time column in seconds: timestamps, dates, ISO texts, or numbers as they are."""
     column = table.column(name)
-    if tables_are_numbers(column.type):
+    if _is_numeric(column.type):
         return np.asarray(tables.numbers(table, name))
     stamps = _stamps(column)
     if stamps is None:
@@ -152,8 +152,8 @@ def latest(table: pa.Table, time: str) -> float | None:
     return float(moments.max()) if moments.size else None
 
 
-def tables_are_numbers(dtype: pa.DataType) -> bool:
-    """Return whether a time column already holds seconds."""
+def _is_numeric(dtype: pa.DataType) -> bool:
+    """Return whether a column holds plain numbers."""
     return bool(pa.types.is_integer(dtype) or pa.types.is_floating(dtype))
 
 
@@ -176,7 +176,7 @@ def _held_groups(table: pa.Table, rule: Rule, group: str) -> Mask:
 def _values(table: pa.Table, name: str) -> list[bytes]:
     """Return one column's values as bytes that no two different values share."""
     column = table.column(name)
-    if tables_are_numbers(column.type) or pa.types.is_boolean(column.type):
+    if _is_numeric(column.type) or pa.types.is_boolean(column.type):
         values = np.ascontiguousarray(tables.numbers(table, name) + 0.0)
         return [b"n" + values[at : at + 1].tobytes() for at in range(values.size)]
     texts = (None if value is None else str(value).encode() for value in column.to_pylist())
