@@ -21,7 +21,8 @@ HEALTH_PORT = 8081
 GRACE_SECONDS = 30
 
 PEOPLE: Mapping[str, tuple[str, ...]] = {
-    "perennial:scientists": ("edit", roles.EDIT),
+    # not Kubernetes' `edit`: it may impersonate every service account, the operator's too
+    "perennial:scientists": ("view", roles.EDIT),
     "perennial:approvers": ("view", roles.VIEW, roles.APPROVER, roles.OPERATIONS),
 }
 
@@ -170,6 +171,8 @@ def _environment(images: Images, settings: Mapping[str, str]) -> list[Document]:
         "PERENNIAL_OPERATOR_IMAGE": images.operator,
         "PERENNIAL_SERVING_IMAGE": images.serving,
         "PERENNIAL_ENVOY_IMAGE": images.envoy,
+        # Said although it is the default: the process node maps paths that it sees.
+        "PERENNIAL_KEY_FILE": f"{KEY_DIRECTORY}/key",
         **settings,
     }
     fields = {"POD_NAMESPACE": "metadata.namespace", "POD_NAME": "metadata.name"}

@@ -69,6 +69,7 @@ def test_images_and_settings_reach_the_operator() -> None:
         "PERENNIAL_OPERATOR_IMAGE": "here/operator:1",
         "PERENNIAL_SERVING_IMAGE": "here/serving:1",
         "PERENNIAL_ENVOY_IMAGE": "here/e:1",
+        "PERENNIAL_KEY_FILE": "/perennial/key/key",
         "PERENNIAL_WORKERS": "2",
     }
 
