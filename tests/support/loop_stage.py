@@ -204,6 +204,19 @@ class Stage:
         return json.dumps([{p["metadata"]["name"]: p.get("status")} for p in pods], indent=1)
 
 
+def editors(namespace: str) -> Document:
+    """Return what lets scientists use the Secrets of one namespace, as teams have it."""
+    group = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group"}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"}
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "editors", "namespace": namespace},
+        "roleRef": role,
+        "subjects": [{**group, "name": "perennial:scientists"}],
+    }
+
+
 def publish(path: Path, store: Any, *, sample: Path | None = None) -> Published:  # noqa: ANN401  # see conftest above
     """Publish a model by the command that people use."""
     credentials = path.parent / "credentials"

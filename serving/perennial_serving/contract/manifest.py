@@ -135,7 +135,7 @@ def parse_attempt(data: bytes) -> AttemptManifest:
         raise ValueError(message)
     if not isinstance(result, dict):
         message = "result must be an object"
-        raise ValueError(message)  # noqa: TRY004  one error type for what a file says
+        raise ValueError(message)  # noqa: TRY004  # one error type for what a file says
     return AttemptManifest(
         run_id=_text(document, "runId"), attempt=attempt, files=_files(document), result=result
     )

@@ -182,8 +182,8 @@ class CheckPayload:
     """What `job check` found: pinned data, splits and the counts that the data gate judges.
 
     `extra` and `missing` compare with the champion's signature (empty without one); `dtype` is
-    `number`, `text` or `boolean`; `duplicates` count train rows, `unlabeled` and `untimed` (no time)
-    the source's rows that were dropped. Where a table is wide, lists are shortened to fit the
+    `number`, `text` or `boolean`; `duplicates` count train rows, `unlabeled` and `untimed` (no
+    time) the source's rows that were dropped. Where a table is wide, lists are shortened to fit the
     message: `columns` (and `champion_nulls`) to those with most nulls, `features` to none (then all
     columns without a role); `runs/<runId>/in/check.json` holds all of them.
     """

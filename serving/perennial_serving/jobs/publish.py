@@ -41,8 +41,8 @@ class Options:
 
 
 def publish_model(
-    estimator: Any,  # noqa: ANN401  scikit-learn has no types
-    sample: Any,  # noqa: ANN401  a data frame, a matrix, or columns by name
+    estimator: Any,  # noqa: ANN401  # scikit-learn has no types
+    sample: Any,  # noqa: ANN401  # a data frame, a matrix, or columns by name
     to: str,
     *,
     options: Options = Options(),
@@ -53,7 +53,7 @@ def publish_model(
     `sample` holds rows of the training data: a data frame, a matrix, or columns by name. With None
     nothing can be proved, so the model is served as trained.
     """
-    from perennial_serving.jobs.packing import publication  # noqa: PLC0415  heavy
+    from perennial_serving.jobs.packing import publication  # noqa: PLC0415  # heavy
 
     packed = publication.packed_estimator(estimator, publication.sample_of(sample), options)
     return publication.published(packed, to, access or Access())
@@ -83,7 +83,7 @@ def publish_model(
     help="Load .joblib and .pkl files, which can run any code of their author.",
 )
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
-def command(model: Path, **given: Any) -> None:  # noqa: ANN401  click's values
+def command(model: Path, **given: Any) -> None:  # noqa: ANN401  # click's values
     """Pack MODEL (.onnx, .skops, .joblib, .pkl), publish it, print its URI and digest.
 
     The artifact holds the model, its signature, rows to warm up with and the record of its
@@ -96,8 +96,8 @@ def command(model: Path, **given: Any) -> None:  # noqa: ANN401  click's values
     \b
     Example:
       perennial publish digits.skops --sample digits.parquet --to s3://models/digits
-    """  # noqa: D301  \b is click's mark for a paragraph that keeps its lines
-    from perennial_serving.jobs.packing import publication  # noqa: PLC0415  heavy
+    """  # noqa: D301  # \b is click's mark for a paragraph that keeps its lines
+    from perennial_serving.jobs.packing import publication  # noqa: PLC0415  # heavy
 
     options = Options(given["format_name"], given["name"], given["allow_unsafe_formats"])
     try:

@@ -72,7 +72,7 @@ class Run:
         (self.folder / "output").mkdir(exist_ok=True)
         return self
 
-    def step(self, name: str, **document: Any) -> Result:  # noqa: ANN401  values of a JSON document
+    def step(self, name: str, **document: Any) -> Result:  # noqa: ANN401  # values of a JSON document
         """Run one step with the documents' usual keys, changed by those given."""
         known = {
             "runId": self.run_id,
@@ -85,7 +85,7 @@ class Run:
         }
         return jobs.performed(name, json.dumps({**known, **document}), self.workplace)
 
-    def check(self, **document: Any) -> CheckPayload:  # noqa: ANN401  see above
+    def check(self, **document: Any) -> CheckPayload:  # noqa: ANN401  # see above
         """Run `check` to its good end."""
         source = {"uri": f"file://{self.folder}/source", "version": "", "format": "Auto"}
         known = {"modelUid": "uid", "source": source, "split": self.split, "maxBytes": 2**30}
@@ -106,11 +106,11 @@ class Run:
         good(self.step("train"))
         good(self.step("upload"))
 
-    def harvest(self, **document: Any) -> HarvestPayload:  # noqa: ANN401  see above
+    def harvest(self, **document: Any) -> HarvestPayload:  # noqa: ANN401  # see above
         """Run `harvest` to its good end."""
         return results.harvest_payload(good(self.step("harvest", **document)).payload)
 
-    def compare(self, candidate: HarvestPayload, **document: Any) -> ComparePayload:  # noqa: ANN401  see above
+    def compare(self, candidate: HarvestPayload, **document: Any) -> ComparePayload:  # noqa: ANN401  # see above
         """Run `compare` to its good end."""
         known = {
             "candidateUri": candidate.uri,
@@ -128,7 +128,7 @@ class Run:
         self.train()
         return self.harvest()
 
-    def again(self, run_id: str, **changes: Any) -> "Run":  # noqa: ANN401  see above
+    def again(self, run_id: str, **changes: Any) -> "Run":  # noqa: ANN401  # see above
         """Return another run of the same model on the same source."""
         return replace(self, run_id=run_id, **changes)
 

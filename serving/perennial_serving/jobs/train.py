@@ -89,7 +89,7 @@ def run(_document: Document, workplace: Workplace) -> None:
     (workplace.outputs / RESULT).write_text(json.dumps(_result(table, asked), sort_keys=True))
 
 
-def fitted(rows: Rows, asked: Run, parameters: Mapping[str, str]) -> Any:  # noqa: ANN401  scikit-learn has no types
+def fitted(rows: Rows, asked: Run, parameters: Mapping[str, str]) -> Any:  # noqa: ANN401  # scikit-learn has no types
     """Return the fitted model of a recipe."""
     task = RECIPES.get(asked.recipe.name)
     if task is None or asked.recipe.version != VERSION:
@@ -153,8 +153,8 @@ def _number(name: str, text: str) -> float:
     return value
 
 
-def _boosting(kind: Any) -> Callable[[dict[str, Any], int], Any]:  # noqa: ANN401  see above
-    def make(values: dict[str, Any], seed: int) -> Any:  # noqa: ANN401  see above
+def _boosting(kind: Any) -> Callable[[dict[str, Any], int], Any]:  # noqa: ANN401  # see above
+    def make(values: dict[str, Any], seed: int) -> Any:  # noqa: ANN401  # see above
         return kind(**values, early_stopping=False, random_state=seed)
 
     return make
@@ -170,7 +170,7 @@ _MODELS: Mapping[tuple[str, str], Callable[[dict[str, Any], int], Any]] = {
 }
 
 
-def _with_features(model: Any, rows: Rows, *, is_linear: bool) -> Any:  # noqa: ANN401  see above
+def _with_features(model: Any, rows: Rows, *, is_linear: bool) -> Any:  # noqa: ANN401  # see above
     """Return the model behind what its features need; a bare model where they need nothing."""
     texts = [name for name, column in rows.features.items() if is_text(column)]
     numbers = [name for name, column in rows.features.items() if _has_numbers(column)]
@@ -195,18 +195,18 @@ def _has_numbers(column: Array) -> bool:
     return not is_text(column) and not bool(np.isnan(column).all())
 
 
-def _scaled() -> Any:  # noqa: ANN401  see above
+def _scaled() -> Any:  # noqa: ANN401  # see above
     """Return what linear models need: no missing numbers, and one scale."""
     return Pipeline([("missing", SimpleImputer(strategy="median")), ("scale", StandardScaler())])
 
 
-def _codes(*, is_linear: bool) -> Any:  # noqa: ANN401  see above
+def _codes(*, is_linear: bool) -> Any:  # noqa: ANN401  # see above
     """Return numbers for texts with many values; unseen ones are -1."""
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     return Pipeline([("codes", codes), ("scale", StandardScaler())]) if is_linear else codes
 
 
-def _weight_name(pipeline: Any) -> str:  # noqa: ANN401  see above
+def _weight_name(pipeline: Any) -> str:  # noqa: ANN401  # see above
     return "model__sample_weight" if isinstance(pipeline, Pipeline) else "sample_weight"
 
 
@@ -235,7 +235,7 @@ def _table(folder: Path) -> pa.Table:
     return tables.joined([tables.read(file.read_bytes(), tables.PARQUET) for file in files])
 
 
-def _json(path: Path, kind: Any) -> Any:  # noqa: ANN401  a type, and a value of it
+def _json(path: Path, kind: Any) -> Any:  # noqa: ANN401  # a type, and a value of it
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:

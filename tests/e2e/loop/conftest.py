@@ -16,6 +16,7 @@ from loop_stage import (
     Published,
     Stage,
     broken_model,
+    editors,
     half_model,
     publish,
 )
@@ -97,5 +98,6 @@ def stage(
         "stringData": object_store.credentials(),
     }
     kube.apply(secret, user="admin")
+    kube.apply(editors(name), user="admin")
     yield Stage(kube, object_store, name, published)
     kube.http.delete(kinds.path(NAMESPACE, name=name))

@@ -92,7 +92,7 @@ def test_a_bad_attempt_manifest_is_refused_with_a_sentence(change: dict, sentenc
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff", b"[" * 200_000, b"null"])
 def test_bytes_that_are_no_manifest_are_refused(data: bytes) -> None:
     """Truncated, nested, binary and foreign bytes are a ValueError, never a crash."""
-    with pytest.raises(ValueError):  # noqa: PT011  any sentence will do, also the JSON parser's
+    with pytest.raises(ValueError):  # noqa: PT011  # any sentence will do, also the JSON parser's
         manifest.parse(data)
 
 

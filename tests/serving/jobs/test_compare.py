@@ -278,7 +278,7 @@ def test_the_message_always_fits(length: int, *, has_notes: bool, has_place: boo
     payload = ComparePayload(
         "sha256:" + "0" * 64, "sha256:" + "0" * 64, 9, 9, 0.05, metrics, "u" * length, "d"
     )
-    fitted = compare._fitted(payload)  # noqa: SLF001  no real run has a place of this length
+    fitted = compare._fitted(payload)  # noqa: SLF001  # no real run has a place of this length
     assert step.fits("compare", fitted)
     assert all(bool(each.note) is has_notes for each in fitted.metrics)
     assert bool(fitted.evidence_uri) is has_place

@@ -100,7 +100,7 @@ def test_identical_regressors_pass_within_a_margin_only(asked: Metric, goal: str
 def test_the_interval_is_above_the_bound_exactly_when_the_test_passes(asked: Metric) -> None:
     """What people read (interval, bound) and what decides (p) never contradict each other."""
     for skill in np.linspace(1.6, 2.4, 9):
-        if asked.name in paired_tests._NUMBER_MEASURES:  # noqa: SLF001  the table of tasks
+        if asked.name in paired_tests._NUMBER_MEASURES:  # noqa: SLF001  # the table of tasks
             rows = numbers(skill / 2)
         else:
             rows = ClassRows(TRUTH, scores(1, skill), scores(2, 2.0))
@@ -159,7 +159,7 @@ def test_a_regressor_without_answers_fails() -> None:
 @pytest.mark.parametrize("asked", [*CLASS_METRICS, *NUMBER_METRICS])
 def test_without_champion_only_the_floor_is_tested(asked: Metric) -> None:
     """No paired numbers; a generous floor passes, a hard one fails."""
-    is_number = asked.name in paired_tests._NUMBER_MEASURES  # noqa: SLF001  the table of tasks
+    is_number = asked.name in paired_tests._NUMBER_MEASURES  # noqa: SLF001  # the table of tasks
     rows = numbers(1.0, None) if is_number else ClassRows(TRUTH, scores(1, 1.0), None)
     easy, hard = (0.55, 0.95) if asked.direction == "Maximize" else (3.0, 0.1)
     low = paired_tests.measure(rows, ask(metric(asked.name, floor=easy)))

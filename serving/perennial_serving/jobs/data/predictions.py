@@ -196,7 +196,7 @@ def class_probabilities(
     result = np.full((found.scored.size, len(classes)), np.nan)
     known = [text(value) for value in signature.classes]
     answer = found.outputs.get(roles(signature).probabilities)
-    if answer is None or answer.ndim != 2 or answer.shape[1] != len(known):  # noqa: PLR2004  a matrix
+    if answer is None or answer.ndim != 2 or answer.shape[1] != len(known):  # noqa: PLR2004  # a matrix
         return result
     rows = np.zeros((answer.shape[0], len(classes)))
     for place, name in enumerate(known):

@@ -233,5 +233,5 @@ def _converted(
     return Packed(files, FORMAT_ONNX, f"model.{FORMAT_ONNX}")
 
 
-def _json(document: Any) -> bytes:  # noqa: ANN401  a JSON document
+def _json(document: Any) -> bytes:  # noqa: ANN401  # a JSON document
     return json.dumps(document, sort_keys=True, indent=1, allow_nan=False).encode() + b"\n"

@@ -30,7 +30,7 @@ def odd(described: Signature, sample: Sample) -> Sample:
     return _joined(list(_odd(described, sample)), sample)
 
 
-def beside(estimator: Any, described: Signature, sample: Sample) -> Sample:  # noqa: ANN401  scikit-learn has no types
+def beside(estimator: Any, described: Signature, sample: Sample) -> Sample:  # noqa: ANN401  # scikit-learn has no types
     """Return real rows with one value moved beside a split point.
 
     `described` is the converted model's signature: values are moved as finely as its numbers can
@@ -45,7 +45,7 @@ def _joined(parts: Sequence[Columns], sample: Sample) -> Sample:
     return Sample({name: np.concatenate([part[name] for part in parts]) for name in sample.names})
 
 
-def _beside(estimator: Any, described: Signature, sample: Sample) -> Iterator[Columns]:  # noqa: ANN401  see above
+def _beside(estimator: Any, described: Signature, sample: Sample) -> Iterator[Columns]:  # noqa: ANN401  # see above
     points = thresholds.split_points(final_step(estimator))
     if points is None:
         return
@@ -139,7 +139,7 @@ def _odd(described: Signature, sample: Sample) -> Iterator[Columns]:
             yield {**one.columns, name: np.array([np.nan])}
 
 
-def columns_of_features(estimator: Any, names: tuple[str, ...]) -> dict[int, str]:  # noqa: ANN401  see above
+def columns_of_features(estimator: Any, names: tuple[str, ...]) -> dict[int, str]:  # noqa: ANN401  # see above
     """Return the column behind each feature of the last step, where no step changed its values.
 
     Columns that a ColumnTransformer passes through stay known; any other step hides them.
@@ -167,7 +167,7 @@ def _passed(step: ColumnTransformer, names: tuple[str, ...]) -> dict[int, str]:
     return passed
 
 
-def _is_identity(transformer: Any) -> bool:  # noqa: ANN401  see above
+def _is_identity(transformer: Any) -> bool:  # noqa: ANN401  # see above
     """Return whether a fitted transformer hands numbers on unchanged."""
     if isinstance(transformer, str):
         return transformer == "passthrough"

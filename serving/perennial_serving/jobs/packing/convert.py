@@ -58,7 +58,7 @@ class Failure:
     why: str
 
 
-def candidates(estimator: Any, signature: Signature) -> Iterator[Candidate | Failure]:  # noqa: ANN401  scikit-learn has no types
+def candidates(estimator: Any, signature: Signature) -> Iterator[Candidate | Failure]:  # noqa: ANN401  # scikit-learn has no types
     """Yield the candidates of a fitted estimator in the order in which they are tried."""
     last = final_step(estimator)
     if thresholds.has_categories(last):
@@ -74,7 +74,7 @@ def candidates(estimator: Any, signature: Signature) -> Iterator[Candidate | Fai
         yield _converted(estimator, described, datatype)
 
 
-def final_step(estimator: Any) -> Any:  # noqa: ANN401  see above
+def final_step(estimator: Any) -> Any:  # noqa: ANN401  # see above
     """Return the last step of a pipeline, or the estimator itself."""
     return final_step(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else estimator
 
@@ -96,7 +96,7 @@ def _in_datatype(signature: Signature, inputs: str, outputs: str) -> Signature:
     )
 
 
-def raw_model(estimator: Any, signature: Signature) -> onnx.ModelProto:  # noqa: ANN401  see above
+def raw_model(estimator: Any, signature: Signature) -> onnx.ModelProto:  # noqa: ANN401  # see above
     """Return what the converter makes of an estimator, under its own output names."""
     has_probabilities = any(spec.name == PROBABILITIES for spec in signature.outputs)
     with warnings.catch_warnings():
@@ -112,7 +112,7 @@ def raw_model(estimator: Any, signature: Signature) -> onnx.ModelProto:  # noqa:
     return model
 
 
-def _converted(estimator: Any, signature: Signature, datatype: str) -> Candidate | Failure:  # noqa: ANN401  see above
+def _converted(estimator: Any, signature: Signature, datatype: str) -> Candidate | Failure:  # noqa: ANN401  # see above
     try:
         model = raw_model(estimator, signature)
         _name(model, signature)
@@ -125,7 +125,7 @@ def _converted(estimator: Any, signature: Signature, datatype: str) -> Candidate
     return Candidate(model.SerializeToString(deterministic=True), signature, method)
 
 
-def _type_of(spec: TensorSpec) -> Any:  # noqa: ANN401  the converter has no types
+def _type_of(spec: TensorSpec) -> Any:  # noqa: ANN401  # the converter has no types
     shape = [None, *spec.shape[1:]]
     kinds = {"FP32": FloatTensorType, "FP64": DoubleTensorType, "BYTES": StringTensorType}
     return kinds[spec.datatype](shape)

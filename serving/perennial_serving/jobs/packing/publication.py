@@ -35,7 +35,7 @@ SUFFIXES: Mapping[str, str] = {
 }
 
 
-def packed_estimator(estimator: Any, rows: pa.Table | None, options: Options) -> Packed:  # noqa: ANN401  scikit-learn has no types
+def packed_estimator(estimator: Any, rows: pa.Table | None, options: Options) -> Packed:  # noqa: ANN401  # scikit-learn has no types
     """Pack a fitted estimator, kept as skops; as joblib only where skops cannot and that may be."""
     data = skops.io.dumps(estimator)
     try:
@@ -83,7 +83,7 @@ def published(packed: Packed, to: str, access: Access) -> Published:
     return Published(uri, digest, packed.format, packed.size_bytes(), packed.note)
 
 
-def sample_of(rows: Any) -> pa.Table | None:  # noqa: ANN401  a data frame, a matrix, columns by name
+def sample_of(rows: Any) -> pa.Table | None:  # noqa: ANN401  # a data frame, a matrix, columns by name
     """Return rows as a table; the columns of a matrix are called by their numbers."""
     if rows is None or isinstance(rows, pa.Table):
         return rows
@@ -117,7 +117,7 @@ def _packed_onnx(data: bytes, rows: pa.Table | None, options: Options) -> Packed
     return artifact.pack_onnx(data, sample, _wish(rows, names, options), given=None)
 
 
-def _wish(rows: pa.Table | None, names: Any, options: Options) -> Wish:  # noqa: ANN401  column names
+def _wish(rows: pa.Table | None, names: Any, options: Options) -> Wish:  # noqa: ANN401  # column names
     run: dict[str, Any] = {"model": options.name} if options.name else {}
     if rows is not None:
         run["nullRates"] = counts.null_rates(counts.of_columns(rows, names))

@@ -64,7 +64,7 @@ def is_text(column: Array) -> bool:
     return column.dtype.kind in "OUS"
 
 
-def of_estimator(estimator: Any, sample: Sample) -> Signature:  # noqa: ANN401  scikit-learn has no types
+def of_estimator(estimator: Any, sample: Sample) -> Signature:  # noqa: ANN401  # scikit-learn has no types
     """Return the signature of a fitted estimator for rows like the sample.
 
     Only numbers: one FP64 matrix. With texts: one input a column. A model fitted without column
@@ -84,7 +84,7 @@ def of_estimator(estimator: Any, sample: Sample) -> Signature:  # noqa: ANN401  
     return _with_outputs(estimator, inputs, asked(estimator, rows, names))
 
 
-def _names(estimator: Any, sample: Sample) -> tuple[str, ...]:  # noqa: ANN401  see above
+def _names(estimator: Any, sample: Sample) -> tuple[str, ...]:  # noqa: ANN401  # see above
     fitted = tuple(str(name) for name in getattr(estimator, "feature_names_in_", ()))
     if fitted and not set(fitted) <= set(sample.names):
         missing = sorted(set(fitted) - set(sample.names))[:20]
@@ -101,13 +101,13 @@ def _column(name: str, column: Array) -> TensorSpec:
     return TensorSpec(name, "BYTES" if is_text(column) else "FP64", (FREE, 1))
 
 
-def asked(estimator: Any, rows: Sample, names: Sequence[str]) -> Any:  # noqa: ANN401  see above
+def asked(estimator: Any, rows: Sample, names: Sequence[str]) -> Any:  # noqa: ANN401  # see above
     """Return the rows as the estimator was fitted on them: with names, or as a matrix."""
     frame = rows.frame(names)
     return frame if hasattr(estimator, "feature_names_in_") else frame.to_numpy()
 
 
-def _takes_missing(estimator: Any, rows: Sample, names: Sequence[str]) -> bool:  # noqa: ANN401  see above
+def _takes_missing(estimator: Any, rows: Sample, names: Sequence[str]) -> bool:  # noqa: ANN401  # see above
     """Return whether a row whose numbers are all missing gets an answer."""
     empty = {
         name: column if is_text(column) else np.full(column.shape, np.nan)
@@ -120,7 +120,7 @@ def _takes_missing(estimator: Any, rows: Sample, names: Sequence[str]) -> bool: 
     return True
 
 
-def _with_outputs(estimator: Any, inputs: tuple[TensorSpec, ...], row: Any) -> Signature:  # noqa: ANN401  see above
+def _with_outputs(estimator: Any, inputs: tuple[TensorSpec, ...], row: Any) -> Signature:  # noqa: ANN401  # see above
     try:
         answer = np.asarray(estimator.predict(row))
     except PREDICT_ERRORS as error:

@@ -48,7 +48,7 @@ def down32(values: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.where(nearest.astype(np.float64) > values, below, nearest)
 
 
-def split_points(model: Any) -> SplitPoints | None:  # noqa: ANN401  scikit-learn has no types
+def split_points(model: Any) -> SplitPoints | None:  # noqa: ANN401  # scikit-learn has no types
     """Return the split points of a tree model; None if the model has no trees."""
     features, values = [], []
     for nodes in _node_arrays(model):
@@ -59,21 +59,21 @@ def split_points(model: Any) -> SplitPoints | None:  # noqa: ANN401  scikit-lear
     return SplitPoints(np.concatenate(features), np.concatenate(values))
 
 
-def has_categories(model: Any) -> bool:  # noqa: ANN401  see above
+def has_categories(model: Any) -> bool:  # noqa: ANN401  # see above
     """Return whether a histogram model splits on sets of categories, which no converter knows."""
     return is_histogram(model) and any(
         bool(tree.nodes["is_categorical"].any())
-        for trees in model._predictors  # noqa: SLF001  the only place where they are
+        for trees in model._predictors  # noqa: SLF001  # the only place where they are
         for tree in trees
     )
 
 
-def is_histogram(model: Any) -> bool:  # noqa: ANN401  see above
+def is_histogram(model: Any) -> bool:  # noqa: ANN401  # see above
     """Return whether the model compares float64 values; other trees compare float32 ones."""
     return isinstance(model, _HISTOGRAM)
 
 
-def make_exact(model: onnx.ModelProto, source: Any, *, is_double: bool) -> str:  # noqa: ANN401  see above
+def make_exact(model: onnx.ModelProto, source: Any, *, is_double: bool) -> str:  # noqa: ANN401  # see above
     """Make the trees of a converted model ask exactly what the source asks; return what was done.
 
     Histogram models: exact thresholds, in float64 where the input is. Other trees: their input is
@@ -137,9 +137,9 @@ def _cast_inputs(model: onnx.ModelProto, trees: list[onnx.NodeProto]) -> str:
     return "cast to 32 bits before the trees"
 
 
-def _exact_thresholds(source: Any) -> Iterator[tuple[tuple[int, int], tuple[int, float]]]:  # noqa: ANN401  see above
+def _exact_thresholds(source: Any) -> Iterator[tuple[tuple[int, int], tuple[int, float]]]:  # noqa: ANN401  # see above
     """Yield ((tree, node), (feature, threshold)), numbered as the converter numbers trees."""
-    for iteration, trees in enumerate(source._predictors):  # noqa: SLF001  the only place where they are
+    for iteration, trees in enumerate(source._predictors):  # noqa: SLF001  # the only place where they are
         for output, tree in enumerate(trees):
             number = iteration * len(trees) + output
             for place, node in enumerate(tree.nodes):
@@ -147,10 +147,10 @@ def _exact_thresholds(source: Any) -> Iterator[tuple[tuple[int, int], tuple[int,
                     yield (number, place), (int(node["feature_idx"]), float(node["num_threshold"]))
 
 
-def _node_arrays(model: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:  # noqa: ANN401  see above
+def _node_arrays(model: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:  # noqa: ANN401  # see above
     """Yield features and thresholds of the inner nodes of each tree."""
     if is_histogram(model):
-        for trees in model._predictors:  # noqa: SLF001  the only place where they are
+        for trees in model._predictors:  # noqa: SLF001  # the only place where they are
             for tree in trees:
                 inner = tree.nodes[tree.nodes["is_leaf"] == 0]
                 yield (
@@ -163,7 +163,7 @@ def _node_arrays(model: Any) -> Iterator[tuple[NDArray[np.int64], NDArray[np.flo
         yield one.tree_.feature[inner].astype(np.int64), one.tree_.threshold[inner]
 
 
-def _plain_trees(model: Any) -> list[Any]:  # noqa: ANN401  see above
+def _plain_trees(model: Any) -> list[Any]:  # noqa: ANN401  # see above
     if hasattr(model, "tree_"):
         return [model]
     members = getattr(model, "estimators_", ())

@@ -95,7 +95,7 @@ def test_trees_that_do_not_correspond_are_a_failure(monkeypatch: pytest.MonkeyPa
     def shifted(source: object) -> list:
         return [((tree + 1, node), asked) for (tree, node), asked in exact(source)]
 
-    exact = thresholds._exact_thresholds  # noqa: SLF001  the converter's numbering is its one user
+    exact = thresholds._exact_thresholds  # noqa: SLF001  # the converter's numbering is its one user
     monkeypatch.setattr(thresholds, "_exact_thresholds", shifted)
     found = tried(HistGradientBoostingClassifier(max_iter=3))
     assert [failure.why for failure in found] == [
