@@ -18,6 +18,11 @@ MOTO = "moto[server]==5.2.5"
 START_SECONDS = 60
 
 
+_AUTHORIZATION = {
+    "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request"
+}
+
+
 @dataclass(frozen=True)
 class ObjectStore:
     """A running S3 server; its keys may be anything."""
@@ -37,6 +42,11 @@ class ObjectStore:
             "AWS_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": self.endpoint,
         }
+
+    def put(self, bucket: str, key: str, content: bytes) -> None:
+        """Write an object; the server checks no signature."""
+        url = f"{self.endpoint}/{bucket}/{key}"
+        httpx.put(url, content=content, headers=_AUTHORIZATION).raise_for_status()
 
     def make_bucket(self, name: str) -> None:
         """Create a bucket."""

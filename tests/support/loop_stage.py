@@ -1,17 +1,24 @@
 """What tests of the whole loop work with: people, objects, models, and a namespace of their own."""
 
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import onnx
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from onnx import TensorProto, helper
 from sklearn.datasets import load_breast_cancer
@@ -24,6 +31,9 @@ from perennial_sandbox.sandbox import Running
 Document = dict[str, Any]
 Predicate = Callable[[Document], bool]
 BUCKET = "models"
+ROWS = "rows.parquet"
+OPERATOR, OPERATOR_NAMESPACE = "perennial-operator", "perennial-system"
+ROLE_OPERATE = "operate"
 SECRET = "store"  # noqa: S105  # the name of a Secret
 NODE = kinds.Kind("Node", "", "v1", "nodes", is_namespaced=False)
 NAMESPACE = kinds.Kind("Namespace", "", "v1", "namespaces", is_namespaced=False)
@@ -48,6 +58,16 @@ class Kube:
         assert answer.is_success, answer.text
         found: Document = answer.json()
         return found
+
+    def is_taken(self, document: Document, *, user: str) -> bool:
+        """Whether the API server would take an object from a person."""
+        answer = self.http.patch(
+            self._path(_kind(document), document["metadata"]),
+            params={"fieldManager": user, "force": "true", "dryRun": "All"},
+            content=json.dumps(document),
+            headers={"Content-Type": "application/apply-patch+yaml", **self._as(user)},
+        )
+        return answer.is_success
 
     def get(self, kind: Kind, namespace: str, name: str) -> Document | None:
         """Return an object, or None."""
@@ -137,6 +157,35 @@ class Stage:
             "spec": {"model": model, "rollout": rollout, **spec},
         }
 
+    def run(self, name: str, about: str, **spec: object) -> Document:
+        """Return a RetrainJob on the breast cancer rows in the store, with its own limits."""
+        return {
+            "apiVersion": "perennial.dev/v1alpha1",
+            "kind": "RetrainJob",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": {
+                "modelRef": {"name": about},
+                "requestedBy": "scientist",
+                "trainer": {"recipe": {"name": "tabular-classification"}},
+                "parameters": {"max_iter": "20"},
+                "data": {
+                    "source": {"uri": f"s3://{BUCKET}/{ROWS}"},
+                    "columns": {"label": "target", "id": "row"},
+                    "credentialsSecretRef": {"name": SECRET},
+                    "quality": {"minRows": 100, "maxDuplicates": "0.5"},
+                },
+                "validation": {
+                    "minSamples": 50,
+                    "metrics": [{"name": "accuracy", "margin": "0.15", "marginType": "Absolute"}],
+                },
+                "output": {
+                    "uri": f"s3://{BUCKET}/{self.namespace}",
+                    "credentialsSecretRef": {"name": SECRET},
+                },
+                **spec,
+            },
+        }
+
     def decision(self, name: str, target: tuple[str, str], action: str, **spec: str) -> Document:
         """Return a Decision by the approver."""
         kind, about = target
@@ -178,6 +227,54 @@ class Stage:
                 pytest.fail(f"still there: {[each['metadata']['name'] for each in found]}")
             time.sleep(0.2)
 
+    def kill_operator(self) -> None:
+        """Kill the operator's process, as a crash would; the node starts it again."""
+        for pid in _pids(self.kube.running.directory, "perennial_operator", ROLE_OPERATE):
+            os.kill(pid, signal.SIGKILL)
+
+    def operator_ready(self, *, seconds: float = 60) -> None:
+        """Return once the operator's Pod is ready."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            found = self.kube.get(kinds.DEPLOYMENT, OPERATOR_NAMESPACE, OPERATOR)
+            if found and found["status"].get("readyReplicas") == found["spec"]["replicas"] == 1:
+                return
+            time.sleep(0.2)
+        pytest.fail(f"the operator was not ready after {seconds} s")
+
+    @contextmanager
+    def without_operator(self) -> Iterator[None]:
+        """Scale the operator to zero for the time of the block."""
+        self._scale_operator(0)
+        try:
+            yield
+        finally:
+            self._scale_operator(1)
+            self.operator_ready()
+
+    def _scale_operator(self, replicas: int) -> None:
+        self.kube.scale(kinds.DEPLOYMENT, OPERATOR_NAMESPACE, name=OPERATOR, replicas=replicas)
+        while replicas == 0 and self.kube.all(kinds.POD, OPERATOR_NAMESPACE):
+            time.sleep(0.2)
+
+    def kill_one_pod(self, labels: str) -> None:
+        """Delete one ready Pod with its grace period, as a drain does."""
+        pods = self.kube.all(kinds.POD, self.namespace, labels)
+        alive = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        ready = [pod for pod in alive if _is_ready(pod)]
+        if len(ready) > 1:
+            self.kube.delete(kinds.POD, self.namespace, ready[0]["metadata"]["name"])
+
+    def delete_namespace(self, *, seconds: float) -> None:
+        """Delete the namespace and wait until it is gone."""
+        path = kinds.path(NAMESPACE, name=self.namespace)
+        self.kube.http.delete(path)
+        deadline = time.monotonic() + seconds
+        while self.kube.http.get(path).is_success:
+            if time.monotonic() > deadline:
+                pytest.fail(f"the namespace is still there after {seconds} s")
+            time.sleep(0.3)
+
     def predict(self, name: str) -> httpx.Response:
         """Send one row."""
         row = load_breast_cancer().data[0].astype(float).tolist()
@@ -202,6 +299,32 @@ class Stage:
     def _pods(self) -> str:
         pods = self.kube.all(kinds.POD, self.namespace)
         return json.dumps([{p["metadata"]["name"]: p.get("status")} for p in pods], indent=1)
+
+
+def table() -> bytes:
+    """Return the rows that runs train on, as Parquet."""
+    data = load_breast_cancer()
+    columns = {f"f{number:02d}": data.data[:, number].astype(np.float32) for number in range(30)}
+    rows = [f"row-{number}" for number in range(len(data.target))]
+    sink = io.BytesIO()
+    pq.write_table(pa.table({**columns, "target": data.target, "row": rows}), sink)
+    return sink.getvalue()
+
+
+def _is_ready(pod: Document) -> bool:
+    conditions = pod.get("status", {}).get("conditions", [])
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def _pids(directory: Path, *words: str) -> list[int]:
+    """Return the processes of this sandbox whose command line has these words."""
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline", "environ"]):
+        line, environment = process.info["cmdline"] or [], process.info["environ"] or {}
+        is_ours = any(str(directory) in value for value in environment.values())
+        if is_ours and all(word in line for word in words):
+            found.append(process.info["pid"])
+    return found
 
 
 def editors(namespace: str) -> Document:

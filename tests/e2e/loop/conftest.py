@@ -11,6 +11,7 @@ import skops.io
 from loop_stage import (
     BUCKET,
     NAMESPACE,
+    ROWS,
     SECRET,
     Kube,
     Published,
@@ -19,6 +20,7 @@ from loop_stage import (
     editors,
     half_model,
     publish,
+    table,
 )
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
@@ -43,6 +45,7 @@ def kube(
         "PERENNIAL_ALLOW_PRIVATE_NETWORKS": "true",
     }
     object_store.make_bucket(BUCKET)
+    object_store.put(BUCKET, ROWS, table())
     try:
         running = sandbox.up(
             directory, images=images(), manifests=install.manifests(settings=settings)

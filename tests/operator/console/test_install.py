@@ -134,7 +134,7 @@ def test_scientists_ask_and_approvers_decide() -> None:
         held.setdefault(each["subjects"][0]["name"], set()).add(each["roleRef"]["name"])
 
     assert held == {
-        "perennial:scientists": {"edit", "perennial-edit"},
+        "perennial:scientists": {"view", "perennial-edit"},
         "perennial:approvers": {
             "view",
             "perennial-view",
