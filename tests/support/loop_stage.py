@@ -59,15 +59,15 @@ class Kube:
         found: Document = answer.json()
         return found
 
-    def is_taken(self, document: Document, *, user: str) -> bool:
-        """Whether the API server would take an object from a person."""
-        answer = self.http.patch(
-            self._path(_kind(document), document["metadata"]),
-            params={"fieldManager": user, "force": "true", "dryRun": "All"},
-            content=json.dumps(document),
-            headers={"Content-Type": "application/apply-patch+yaml", **self._as(user)},
+    def create(self, document: Document, *, user: str, dry_run: bool = False) -> httpx.Response:
+        """Create an object as a person; Decisions may only be created."""
+        kind = _kind(document)
+        return self.http.post(
+            kinds.path(kind, namespace=document["metadata"]["namespace"]),
+            params={"dryRun": "All"} if dry_run else {},
+            json=document,
+            headers=self._as(user),
         )
-        return answer.is_success
 
     def get(self, kind: Kind, namespace: str, name: str) -> Document | None:
         """Return an object, or None."""
@@ -185,6 +185,11 @@ class Stage:
                 **spec,
             },
         }
+
+    def decide(self, decision: Document, *, by: str = "approver") -> None:
+        """Create a Decision as a person."""
+        answer = self.kube.create(decision, user=by)
+        assert answer.is_success, answer.text
 
     def decision(self, name: str, target: tuple[str, str], action: str, **spec: str) -> Document:
         """Return a Decision by the approver."""

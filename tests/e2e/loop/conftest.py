@@ -43,6 +43,7 @@ def kube(
     settings = {
         "PERENNIAL_ALLOWED_HOSTS": f"http://{object_store.host}",
         "PERENNIAL_ALLOW_PRIVATE_NETWORKS": "true",
+        "PERENNIAL_ALLOWED_TRAINER_IMAGES": "example.com/trainer",
     }
     object_store.make_bucket(BUCKET)
     object_store.put(BUCKET, ROWS, table())

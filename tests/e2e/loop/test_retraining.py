@@ -69,8 +69,8 @@ def test_a_better_model_is_approved_and_promoted(stage: Stage) -> None:
     about = ("RetrainJob", "fresh")
     by_requester = stage.decision("mine", about, "Approve", **evidence)
     by_requester["spec"]["by"] = "scientist"
-    assert not stage.kube.is_taken(by_requester, user="scientist")
-    stage.kube.apply(stage.decision("yes", about, "Approve", **evidence), user="approver")
+    assert stage.kube.create(by_requester, user="scientist", dry_run=True).is_client_error
+    stage.decide(stage.decision("yes", about, "Approve", **evidence))
 
     done = stage.until(RJ, "fresh", lambda rj: stage.is_true(rj, "Complete"), seconds=150)
     md = stage.ready("churn")

@@ -163,14 +163,14 @@ def test_a_person_approves_the_promotion(stage: Stage) -> None:
     wrong = stage.decision(
         "wrong", about, "Approve", attempt=attempt, evidenceDigest="sha256:" + "0" * 64
     )
-    stage.kube.apply(wrong, user="approver")
+    stage.decide(wrong)
     answered = stage.until(
         kinds.DECISION, "wrong", lambda d: stage.condition(d, "Answered")["status"] != ""
     )
     assert stage.condition(answered, "Answered")["reason"] == "DigestMismatch"
 
     right = stage.decision("right", about, "Approve", attempt=attempt, evidenceDigest=seal)
-    stage.kube.apply(right, user="approver")
+    stage.decide(right)
     promoted = stage.until(
         MD, "churn", lambda md: in_state("Stable")(md) and stage.is_true(md, "Ready"), seconds=90
     )
@@ -186,12 +186,12 @@ def test_a_person_rejects_and_another_tries_again(stage: Stage) -> None:
     md = awaiting(stage)
     about = ("ModelDeployment", "churn")
     evidence = {"attempt": rollout(md)["attempt"], "evidenceDigest": rollout(md)["seal"]["digest"]}
-    stage.kube.apply(stage.decision("no", about, "Reject", **evidence), user="approver")
+    stage.decide(stage.decision("no", about, "Reject", **evidence))
     rejected = stage.until(MD, "churn", in_state("RolledBack"), seconds=120)
     assert rejected["status"]["revisions"]["rejected"][0]["reason"] == "Rejected"
 
     candidate = md["status"]["revisions"]["candidate"]
-    stage.kube.apply(stage.decision("again", about, "Retry", revision=candidate), user="approver")
+    stage.decide(stage.decision("again", about, "Retry", revision=candidate))
     again = stage.until(MD, "churn", in_state("AwaitingPromotion"), seconds=120)
 
     assert again["status"]["revisions"]["candidate"] == candidate
