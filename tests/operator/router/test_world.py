@@ -70,6 +70,13 @@ def test_a_bad_intent_leaves_the_old_routes() -> None:
     assert after.intents["m"].refused
 
 
+def test_a_model_whose_first_intent_is_broken_has_no_routes() -> None:
+    """There is no last good intent to stay with."""
+    broken = {"metadata": {"name": "m-routing"}, "data": {"intent.json": "{"}}
+
+    assert world.with_config_maps(World("ns"), [broken]).intents == {}
+
+
 def test_a_deleted_intent_takes_its_routes_along() -> None:
     """Without its ConfigMap a model has no routes."""
     before = world.with_config_maps(World("ns"), [config_map()])
