@@ -18,7 +18,7 @@ endif
 demo: $(READY)
 	@$(BIN)/python docs/start/demo/demo.py $(ARGS)
 
-test: lint unit e2e coverage
+test: lint unit coverage e2e
 
 lint: $(READY)
 	@.ci/timed "lint: ruff" $(BIN)/ruff check
@@ -32,7 +32,7 @@ unit: $(READY)
 	@.ci/timed "unit tests" $(BIN)/coverage run -m pytest -q -m "not e2e and not cluster and not scale and not soak" --ignore tests/contract
 
 e2e: $(READY)
-	@.ci/timed "end-to-end tests" $(BIN)/coverage run -m pytest -q -m e2e -p no:randomly
+	@.ci/timed "end-to-end tests" $(BIN)/python -m pytest -q -m e2e -p no:randomly --durations 15
 
 coverage: $(READY)
 	@.ci/timed "coverage" .ci/coverage
