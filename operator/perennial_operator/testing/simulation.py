@@ -22,6 +22,11 @@ from perennial_operator.api.routing_intent import (
 
 Document = dict[str, Any]
 
+_SUCCESS = {
+    "reason": "CompletionsReached",
+    "message": "Reached expected number of succeeded pods",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class PodBehavior:
@@ -53,7 +58,8 @@ class Simulation:
 
     `pods`: behavior by Deployment name; `jobs`: result by Job name (absent: it keeps running);
     `requests_per_second` by model; `errors`: share of 5xx by revision; `routers`: ready router
-    Pods; `acknowledge`: whether they take over new intents; `start_seconds`: until Pods are ready.
+    Pods while their Deployment is not planned; `acknowledge`: whether routers take over new
+    intents; `start_seconds`: until Pods are ready.
     """
 
     pods: dict[str, PodBehavior] = field(default_factory=dict)
@@ -159,32 +165,43 @@ def deployment_status(deployment: Document, pods: Sequence[Document], *, now: da
 
 
 def finished_pod(pod: Document, result: JobResult, *, now: datetime) -> Document:
-    """Return the status of a Job's Pod that ended."""
+    """Return the status of a Job's Pod that ended; one that may is started again in place."""
     _, mains = _containers(pod)
     is_text = isinstance(result.message, str)
-    ended = {
-        "exitCode": result.exit_code,
-        "reason": result.reason or ("Error" if result.exit_code else "Completed"),
-        "message": result.message if is_text else json.dumps(result.message),
-        "finishedAt": _stamp(now),
+    state = {
+        "terminated": {
+            "exitCode": result.exit_code,
+            "reason": result.reason or ("Error" if result.exit_code else "Completed"),
+            "message": result.message if is_text else json.dumps(result.message),
+            "finishedAt": _stamp(now),
+        }
     }
-    main = {"name": mains[0], "ready": False, "restartCount": 0, "state": {"terminated": ended}}
+    main = {"name": mains[0], "ready": False, "restartCount": 0}
+    if result.exit_code and pod["spec"].get("restartPolicy") == "OnFailure":
+        again = main | {"restartCount": 1, **_with_last(state)}
+        return {"phase": "Running", "containerStatuses": [again]}
     phase = "Failed" if result.exit_code else "Succeeded"
-    return {"phase": phase, "containerStatuses": [main]}
+    return {"phase": phase, "containerStatuses": [main | {"state": state}]}
 
 
-def job_status(result: JobResult | None, *, now: datetime) -> Document:
-    """Return the status of a Job: running without a result."""
-    if result is None:
-        return {"active": 1, "startTime": _stamp(now)}
-    kind, count = ("Failed", "failed") if result.exit_code else ("Complete", "succeeded")
-    condition = {
-        "type": kind,
-        "status": "True",
-        "reason": "BackoffLimitExceeded" if result.exit_code else "CompletionsReached",
-        "lastTransitionTime": _stamp(now),
+def job_status(job: Document, pod: Document, *, now: datetime) -> Document:
+    """Return the status of a Job with this Pod."""
+    started = (job.get("status") or {}).get("startTime") or _stamp(now)
+    phase = pod["status"]["phase"]
+    if phase not in ("Succeeded", "Failed"):
+        return {"active": 1, "startTime": started}
+    is_good = phase == "Succeeded"
+    told = _SUCCESS if is_good else _failure(job, pod)
+    types = ("SuccessCriteriaMet", "Complete") if is_good else ("FailureTarget", "Failed")
+    return {
+        "succeeded" if is_good else "failed": 1,
+        "startTime": started,
+        "conditions": [
+            {"type": each, "status": "True", "lastTransitionTime": _stamp(now), **told}
+            for each in types
+        ],
+        **({"completionTime": _stamp(now)} if is_good else {}),
     }
-    return {count: 1, "conditions": [condition], "completionTime": _stamp(now)}
 
 
 def is_ready(pod: Document) -> bool:
@@ -257,6 +274,24 @@ def _containers(pod: Document) -> tuple[list[str], list[str]]:
     spec = pod["spec"]
     inits = [each["name"] for each in spec.get("initContainers") or ()]
     return inits, [each["name"] for each in spec["containers"]]
+
+
+def _failure(job: Document, pod: Document) -> dict[str, str]:
+    """Return why the Job controller gives up: a rule of the Job's own, or no try is left."""
+    (main,) = pod["status"]["containerStatuses"]
+    code = main["state"]["terminated"]["exitCode"]
+    rules = job["spec"].get("podFailurePolicy", {}).get("rules", ())
+    matching = (n for n, each in enumerate(rules) if each["action"] == "FailJob")
+    number = next(matching, None)
+    if number is None:
+        message = "Job has reached the specified backoff limit"
+        return {"reason": "BackoffLimitExceeded", "message": message}
+    shown = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+    message = (
+        f"Container {main['name']} for pod {shown} failed with exit code {code} "
+        f"matching FailJob rule at index {number}"
+    )
+    return {"reason": "PodFailurePolicy", "message": message}
 
 
 def _bad_state(behavior: PodBehavior, now: datetime) -> Document:

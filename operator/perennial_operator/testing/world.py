@@ -224,8 +224,8 @@ class FakeCluster:
         pod = pods[0] if pods else self._write(simulation.new_pod(job, f"{name}-0"))
         if result:
             ended = simulation.finished_pod(pod, result, now=self.now)
-            self._write({**pod, "status": ended})
-        self._write({**job, "status": simulation.job_status(result, now=self.now)})
+            pod = self._write({**pod, "status": ended})
+        self._write({**job, "status": simulation.job_status(job, pod, now=self.now)})
 
     def _run_routers(self, seconds: float) -> None:
         knobs = self.simulation
@@ -248,10 +248,17 @@ class FakeCluster:
                 alive=alive,
                 now=self.now,
             )
-            for number in range(knobs.routers)
+            for number in range(self._ready_routers())
         ]
-        traffic = self._tally.take(states, expected=knobs.routers, now=self.now)
+        traffic = self._tally.take(states, expected=len(states), now=self.now)
         self._traffic = {NAMESPACE: Reading(traffic, self.now)}
+
+    def _ready_routers(self) -> int:
+        """Return how many routers answer: those of the namespace, once they are planned too."""
+        deployment = self._documents.get(("Deployment", NAMESPACE, names.ROUTER))
+        if deployment is None:
+            return self.simulation.routers
+        return sum(map(simulation.is_ready, self._pods_of(deployment)))
 
     def _intents(self) -> list[RoutingIntent]:
         return [

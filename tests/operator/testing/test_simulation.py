@@ -1,5 +1,6 @@
 """What the simulated controllers report has the shape of the real thing."""
 
+from datetime import timedelta
 from typing import Any
 
 from perennial_operator.api.routing_intent import Arm, RevisionCounters, RoutingIntent
@@ -50,13 +51,59 @@ def test_failing_pods_are_in_back_off() -> None:
     assert container["lastState"]["terminated"]["exitCode"] == 3
 
 
-def test_jobs_run_complete_or_fail() -> None:
-    """By their exit code."""
-    running = simulation.job_status(None, now=NOON)
-    assert running["active"] == 1
-    for code, kind in ((0, "Complete"), (1, "Failed")):
-        status = simulation.job_status(JobResult(exit_code=code), now=NOON)
-        assert status["conditions"][0]["type"] == kind
+def job(**spec: Any) -> dict[str, Any]:  # noqa: ANN401  # fields of a Job's spec
+    """Return a Job that was just made."""
+    template = DEPLOYMENT["spec"]["template"]
+    metadata = {**DEPLOYMENT["metadata"], "name": "j"}
+    return {"kind": "Job", "metadata": metadata, "spec": {"template": template, **spec}}
+
+
+def ended(made: dict[str, Any], exit_code: int) -> dict[str, Any]:
+    """Return the Job's Pod after its container ended."""
+    pod = simulation.new_pod(made, "j-0")
+    result = JobResult("words", exit_code=exit_code)
+    return {**pod, "status": simulation.finished_pod(pod, result, now=NOON + timedelta(minutes=1))}
+
+
+def test_a_job_starts_once_and_completes() -> None:
+    """Its start stays as it was; success is told twice, as by the Job controller."""
+    made = job()
+    running = simulation.job_status(made, simulation.new_pod(made, "j-0"), now=NOON)
+    assert running == {"active": 1, "startTime": "2026-01-05T12:00:00Z"}
+    made["status"] = running
+    done = simulation.job_status(made, ended(made, 0), now=NOON + timedelta(minutes=1))
+    assert (done["startTime"], done["completionTime"]) == (
+        "2026-01-05T12:00:00Z",
+        "2026-01-05T12:01:00Z",
+    )
+    assert [each["type"] for each in done["conditions"]] == ["SuccessCriteriaMet", "Complete"]
+
+
+def test_a_job_fails_by_its_own_rule_and_says_the_exit_code() -> None:
+    """Without a rule it has no try left; a failed Job has no completion."""
+    rules = [{"action": "Ignore"}, {"action": "FailJob"}]
+    made = job(podFailurePolicy={"rules": rules})
+    failed = simulation.job_status(made, ended(made, 137), now=NOON)
+    told = failed["conditions"][-1]
+    assert (told["type"], told["reason"]) == ("Failed", "PodFailurePolicy")
+    assert told["message"] == (
+        "Container main for pod a/j-0 failed with exit code 137 matching FailJob rule at index 1"
+    )
+    assert "completionTime" not in failed
+    plain = simulation.job_status(job(), ended(job(), 1), now=NOON)
+    assert plain["conditions"][-1]["reason"] == "BackoffLimitExceeded"
+
+
+def test_a_container_that_may_is_started_again_in_place() -> None:
+    """The Job goes on; what the container said stays visible."""
+    made = job()
+    made["spec"]["template"] = {"spec": {**made["spec"]["template"]["spec"]}}
+    made["spec"]["template"]["spec"]["restartPolicy"] = "OnFailure"
+    pod = ended(made, 65)
+    (container,) = pod["status"]["containerStatuses"]
+    assert (pod["status"]["phase"], container["restartCount"]) == ("Running", 1)
+    assert container["lastState"]["terminated"]["message"] == "words"
+    assert simulation.job_status(made, pod, now=NOON)["active"] == 1
 
 
 def test_traffic_follows_weights_and_dead_arms_fail() -> None:

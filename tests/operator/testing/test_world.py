@@ -161,7 +161,7 @@ def test_a_job_runs_until_it_has_a_result(world: FakeCluster) -> None:
     world.advance(1)
     job = world.document("Job", "churn-resolve-1")
     assert job
-    assert job["status"]["conditions"][0]["type"] == "Complete"
+    assert job["status"]["conditions"][-1]["type"] == "Complete"
 
 
 def test_a_failed_job_says_so(world: FakeCluster) -> None:
@@ -203,6 +203,16 @@ def test_routers_can_lag_behind(world: FakeCluster) -> None:
     world.advance(1)
     (state,) = world.snapshot().traffic.value.states
     assert state.models["churn"].epoch == 1
+
+
+def test_planned_routers_answer_once_they_are_ready(world: FakeCluster) -> None:
+    """Their Pods count, not the knob, as soon as their Deployment is there."""
+    world.simulation.routers = 1
+    world.carry_out(applied(workload("Deployment", names.ROUTER, replicas=2)))
+    world.advance(1)
+    assert world.snapshot().traffic.value.expected == 0
+    world.advance(1)
+    assert world.snapshot().traffic.value.expected == 2
 
 
 def test_quiet_revisions_are_known(world: FakeCluster) -> None:
