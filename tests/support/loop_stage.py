@@ -218,6 +218,14 @@ class Stage:
             time.sleep(0.1)
         pytest.fail(f"{name} after {seconds} s: {json.dumps(found, indent=1)}\n{self._pods()}")
 
+    def saw_events(self, name: str, *reasons: str, seconds: float = 15) -> None:
+        """Return once each reason was an event about an object; events follow the acts."""
+        deadline = time.monotonic() + seconds
+        while missing := set(reasons) - set(self.kube.events(self.namespace, name)):
+            if time.monotonic() > deadline:
+                pytest.fail(f"no event about {name} said {missing}")
+            time.sleep(0.2)
+
     def ready(self, name: str, *, seconds: float = 90) -> Document:
         """Return the ModelDeployment once it is Ready at its generation."""
         return self.until(

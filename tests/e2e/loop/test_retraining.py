@@ -84,9 +84,7 @@ def test_a_better_model_is_approved_and_promoted(stage: Stage) -> None:
     assert model["digest"] == done["status"]["candidate"]["digest"]
     assert stage.predict("churn").status_code == 200
     assert md["spec"] == first["spec"]
-    assert {"RetrainStarted", "GatePassed", "ApprovalNeeded", "RunEnded"} <= set(
-        stage.kube.events(stage.namespace, "fresh")
-    )
+    stage.saw_events("fresh", "RetrainStarted", "GatePassed", "ApprovalNeeded", "RunEnded")
 
 
 WORSE = """

@@ -78,8 +78,7 @@ def test_a_canary_goes_step_by_step_and_loses_nothing(stage: Stage) -> None:
     assert second != first
     assert {status for status, _ in counts} == {200}
     assert {revision for _, revision in counts} == {first, second}
-    events = stage.kube.events(stage.namespace, "churn")
-    assert {"RolloutStarted", "StepReached", "Promoted"} <= set(events)
+    stage.saw_events("churn", "RolloutStarted", "StepReached", "Promoted")
 
 
 def test_a_model_that_cannot_predict_meets_no_user(stage: Stage) -> None:
@@ -121,7 +120,7 @@ def test_a_model_that_fails_its_users_is_rolled_back(stage: Stage) -> None:
     assert set(counts) == {(200, first)}
     (rejected,) = md["status"]["revisions"]["rejected"]
     assert rejected["reason"] == "Breaker"
-    assert "RolledBack" in stage.kube.events(stage.namespace, "churn")
+    stage.saw_events("churn", "RolledBack")
 
 
 def test_a_newer_spec_supersedes_the_candidate(stage: Stage) -> None:

@@ -34,7 +34,7 @@ def test_a_model_deployment_becomes_pods_behind_a_router(stage: Stage) -> None:
     assert stage.condition(md, "TrafficApplied")["status"] == "True"
     assert stage.condition(md, "Stalled")["status"] == ""
     assert md["status"]["rollout"]["completion"] == "Initial"
-    assert "RolloutStarted" in stage.kube.events(stage.namespace, "churn")
+    stage.saw_events("churn", "RolloutStarted", "Promoted")
     managers = {(m["manager"], m.get("subresource", "")) for m in md["metadata"]["managedFields"]}
     assert managers == {("scientist", ""), ("perennial-status", "status")}
     assert "finalizers" not in md["metadata"]
