@@ -32,6 +32,7 @@ Document = dict[str, Any]
 Predicate = Callable[[Document], bool]
 BUCKET = "models"
 ROWS = "rows.parquet"
+TRAINER = "example.com/trainer"
 OPERATOR, OPERATOR_NAMESPACE = "perennial-operator", "perennial-system"
 ROLE_OPERATE = "operate"
 SECRET = "store"  # noqa: S105  # the name of a Secret

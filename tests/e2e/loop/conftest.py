@@ -1,6 +1,7 @@
 """The whole product in a sandbox: operator, router, serving Pods, and models in an object store."""
 
 import ssl
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from loop_stage import (
     NAMESPACE,
     ROWS,
     SECRET,
+    TRAINER,
     Kube,
     Published,
     Stage,
@@ -43,13 +45,15 @@ def kube(
     settings = {
         "PERENNIAL_ALLOWED_HOSTS": f"http://{object_store.host}",
         "PERENNIAL_ALLOW_PRIVATE_NETWORKS": "true",
-        "PERENNIAL_ALLOWED_TRAINER_IMAGES": "example.com/trainer",
+        "PERENNIAL_ALLOWED_TRAINER_IMAGES": TRAINER,
     }
     object_store.make_bucket(BUCKET)
     object_store.put(BUCKET, ROWS, table())
     try:
         running = sandbox.up(
-            directory, images=images(), manifests=install.manifests(settings=settings)
+            directory,
+            images={**images(), TRAINER: [sys.executable]},
+            manifests=install.manifests(settings=settings),
         )
         context = ssl.create_default_context(cafile=str(running.ca_file))
         headers = {"Authorization": f"Bearer {running.tokens['admin']}"}

@@ -1,11 +1,10 @@
 """A RetrainJob from its rows to its outcome: accepted, refused, failed, killed, out of memory."""
 
-import sys
 import time
 from typing import Any
 
 import pytest
-from loop_stage import Predicate, Stage
+from loop_stage import TRAINER, Predicate, Stage
 
 from perennial_operator.cluster import kinds
 
@@ -40,8 +39,8 @@ def serving(stage: Stage) -> dict[str, Any]:
 
 
 def trainer(script: str, **pod: object) -> dict[str, Any]:
-    """Return a trainer of the user's own: a Python script as its command."""
-    container = {"image": f"example.com/trainer{DIGEST}", "command": [sys.executable, "-c", script]}
+    """Return a trainer of the user's own: Python with a script as its arguments."""
+    container = {"image": f"{TRAINER}{DIGEST}", "args": ["-c", script]}
     return {"trainer": {"container": container, **({"pod": pod} if pod else {})}}
 
 
