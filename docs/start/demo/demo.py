@@ -23,6 +23,8 @@ from screen import Screen
 
 REQUESTS_PER_SECOND = 25.0
 POLL_SECONDS = 0.5
+AT_REST = ("Stable", "RolledBack")
+PODS_OWN = Path("/tmp")  # noqa: S108  # every Pod mounts a folder of its own there
 MODEL = "digits"
 RUN = "digits-all-rows"
 Document = dict[str, Any]
@@ -272,14 +274,20 @@ def stage(document: Document) -> str:
     rollout = status.get("rollout")
     if rollout is None:
         return f"run: {status.get('state', '')}"
-    weights = rollout.get("intent", {}).get("weights", {})
-    share = weights.get("candidate", 0) // 100
-    return f"rollout: {rollout.get('state', '')} {rollout.get('stage', '')}, candidate {share} %"
+    if "state" not in rollout:
+        return "the digest is being resolved by a Job"
+    if rollout["state"] in AT_REST:
+        return ""
+    where = f"{rollout['state']} {rollout.get('stage', '')}".strip()
+    share = rollout.get("intent", {}).get("weights", {}).get("candidate", 0) // 100
+    return f"rollout: {where}, candidate {share} %"
 
 
 def new_folder() -> Path:
-    """Return a folder of this run: not below /tmp, which is another place inside of Pods."""
+    """Return a folder of this run that Pods see at the same path."""
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    if PODS_OWN in state.parents:
+        sys.exit(f"XDG_STATE_HOME is below {PODS_OWN}: set it to another folder, or unset it")
     (state / "perennial").mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(prefix="demo-", dir=state / "perennial"))
 

@@ -33,7 +33,7 @@ class Screen:
 
     def code(self, text: str) -> None:
         """Show YAML or output as it is."""
-        self.console.print(Text(text.rstrip(), style="cyan"))
+        self.console.print(Text(text.rstrip(), style="cyan"), soft_wrap=True)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
