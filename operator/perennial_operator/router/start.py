@@ -110,6 +110,7 @@ async def serve(settings: AgentSettings, cluster: Cluster) -> int:
         task = asyncio.create_task(agent.run())
         task.add_done_callback(lambda _task: _end(stop, EXIT_BUG))
         code = await stop
+        _forget(where.admin_socket)  # first: whoever stops us may not wait for the rest
         await asyncio.to_thread(followers.stop)
         await _canceled(task)
         await runner.cleanup()
@@ -153,6 +154,10 @@ def _end(stop: "asyncio.Future[int]", code: int) -> None:
         stop.set_result(code)
 
 
+def _forget(socket: str) -> None:
+    Path(socket).unlink(missing_ok=True)
+
+
 async def _canceled(task: Awaitable[None]) -> None:
     if isinstance(task, asyncio.Task):
         task.cancel()
@@ -176,7 +181,4 @@ def connect(environment: Mapping[str, str]) -> Cluster:
 def main() -> int:
     """Run the agent with the settings of the environment."""
     settings = read_settings(os.environ)
-    try:
-        return asyncio.run(serve(settings, connect(os.environ)))
-    finally:
-        Path(place(settings).admin_socket).unlink(missing_ok=True)
+    return asyncio.run(serve(settings, connect(os.environ)))

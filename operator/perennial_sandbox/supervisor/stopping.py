@@ -1,5 +1,6 @@
 """Ends every process of a sandbox, whoever started it, and whether a supervisor is left or not."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ from perennial_sandbox.control_plane import parts
 from perennial_sandbox.control_plane.layout import Layout
 
 _GRACE_SECONDS = 5
+_TIDY_SECONDS = 1
 
 
 def stop_all(layout: Layout) -> None:
@@ -26,6 +28,11 @@ def stop_all(layout: Layout) -> None:
 def _kill_pods(layout: Layout) -> None:
     """Kill the processes of Pods, which outlive their node on purpose."""
     inside = f"{layout.node}/"
+    asked = list(_processes_of_pods(inside))
+    for process in asked:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()  # a moment to remove what lies outside of the folder
+    psutil.wait_procs(asked, timeout=_TIDY_SECONDS)
     # A dying process may have started another one: look until there is none.
     while found := list(_processes_of_pods(inside)):
         for process in found:
