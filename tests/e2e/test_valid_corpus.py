@@ -193,8 +193,7 @@ EXAMPLES = list(documented())
 
 def kubectl(running: Running, user: str, *arguments: str, content: object = None) -> Any:  # noqa: ANN401  # completed process of text
     """Run kubectl as a user and return what came of it."""
-    if running.kubectl is None:
-        pytest.skip("no kubectl beside the control plane's binaries")
+    assert running.kubectl is not None, "the binaries lack kubectl, which these tests speak through"
     command = [str(running.kubectl), "--kubeconfig", str(running.kubeconfig), "--context", user]
     return subprocess.run(
         [*command, "--namespace", NAMESPACE, *arguments],
